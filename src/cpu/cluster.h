@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the vCPUs of one VM share: maintenance that one executes and all must see.
+ *
+ * A broadcast TLBI is posted to every other vCPU's mailbox; the DSB after it (DDI 0487 D8.14.6:
+ * that is where software may rely on completion) waits until each of them has emptied its
+ * mailbox or is outside cpu_run(), which empties the mailbox on the way in. A waiting vCPU goes
+ * on emptying its own, so two of them cannot wait for each other.
+ */
+#ifndef AM_CPU_CLUSTER_H
+#define AM_CPU_CLUSTER_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/lock.h"
+#include "cpu/cpu.h"
+
+#define CPU_GENERATIONS 4096
+
+enum cpu_request_kind {
+	CPU_REQ_FLUSH_ALL, /* TLBs */
+	CPU_REQ_FLUSH_VA,
+	CPU_REQ_FLUSH_ASID,
+	CPU_REQ_UNMAP, /* TLBs and pre-decoded code: host memory went away */
+};
+
+struct cpu_request {
+	enum cpu_request_kind kind;
+	uint64_t arg;
+};
+
+#define CPU_REQUESTS 32
+
+/* A vCPU's mailbox. */
+struct cpu_shootdown {
+	struct am_lock lock; /* nr, overflow, unmap, req[] */
+	unsigned nr;
+	bool overflow, unmap;
+	struct cpu_request req[CPU_REQUESTS];
+	atomic_uint posted;  /* counts requests; written under the lock */
+	atomic_uint done;    /* value of posted when the mailbox was last emptied */
+	atomic_bool running; /* inside cpu_run() */
+};
+
+struct cpu_cluster {
+	unsigned max_cpus;
+	atomic_uint nr; /* cpus[] beyond are NULL */
+	atomic_uint generation[CPU_GENERATIONS];
+	_Atomic(struct cpu *) cpus[];
+};
+
+/* Ask every vCPU of the cluster but @self (NULL: all) for it. */
+void cpu_broadcast(struct cpu_cluster *cl, struct cpu *self, enum cpu_request_kind kind,
+		   uint64_t arg);
+/* Wait until what was broadcast so far is done everywhere. @self goes on serving its own. */
+void cpu_broadcast_wait(struct cpu_cluster *cl, struct cpu *self);
+/* Empty the own mailbox. True if pre-decoded code was dropped. */
+void cpu_serve_requests(struct cpu *c);
+/* Around cpu_run(). */
+void cpu_enter_guest(struct cpu *c);
+void cpu_leave_guest(struct cpu *c);
+
+#endif
