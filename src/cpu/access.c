@@ -59,7 +59,7 @@ static bool resolve(struct cpu *c, const struct cpu_insn *i, uint64_t va, uint32
 		return data_abort(c, i, va, FSC_ALIGNMENT | (write ? ISS_WNR : 0));
 	if (!cpu_translate(c, va, write ? CPU_WRITE : CPU_READ, acc & ACC_UNPRIV, x))
 		return xlat_fault(c, i, va, write, x);
-	if (unaligned && x->device)
+	if (x->device && (unaligned || (acc & ACC_ZVA)))
 		return data_abort(c, i, va, FSC_ALIGNMENT | (write ? ISS_WNR : 0));
 	return true;
 }

@@ -41,15 +41,15 @@ enum {
 	ACC_4 = 2,
 	ACC_8 = 3,
 	ACC_16 = 4,
-	ACC_SIZE = 7,		/* mask: log2 of the bytes */
-	ACC_SEXT = 1 << 3,	/* ISS.SSE: the load sign-extends */
-	ACC_SF = 1 << 4,	/* ISS.SF: 64-bit register */
-	ACC_ISV = 1 << 5,	/* one general register, no writeback: a device can answer it */
-	ACC_UNPRIV = 1 << 6,	/* LDTR, STTR */
-	ACC_ORDERED = 1 << 7,	/* ISS.AR: acquire/release */
-	ACC_ALIGNED = 1 << 8,	/* must be aligned whatever SCTLR_EL1.A says */
-	ACC_NO_DEVICE = 1 << 9, /* exclusives and atomics: not to device memory */
-	ACC_PAIR = 1 << 10,	/* two registers: alignment is that of one, half the size */
+	ACC_SIZE = 7,	      /* mask: log2 of the bytes */
+	ACC_SEXT = 1 << 3,    /* ISS.SSE: the load sign-extends */
+	ACC_SF = 1 << 4,      /* ISS.SF: 64-bit register */
+	ACC_ISV = 1 << 5,     /* one general register, no writeback: a device can answer it */
+	ACC_UNPRIV = 1 << 6,  /* LDTR, STTR */
+	ACC_ORDERED = 1 << 7, /* ISS.AR: acquire/release */
+	ACC_ALIGNED = 1 << 8, /* must be aligned whatever SCTLR_EL1.A says */
+	ACC_ZVA = 1 << 9,     /* DC ZVA: alignment fault in Device memory */
+	ACC_PAIR = 1 << 10,   /* two registers: alignment is that of one, half the size */
 	ACC_RT_SHIFT = 16,
 };
 #define ACC_RT(encoded_rt) ((uint32_t)(encoded_rt) << ACC_RT_SHIFT) /* 0..31; 31 is XZR */

@@ -72,7 +72,7 @@ GUEST_ACCESS void zero_block(uint8_t *p)
 static const struct cpu_insn *dc_zva_slow(struct cpu *c, const struct cpu_insn *i, uint64_t va)
 {
 	for (unsigned n = 0; n < ZVA_BYTES; n += 16) {
-		if (!cpu_st_slow(c, i, va + n, ACC_16 | ACC_PAIR, 0, 0))
+		if (!cpu_st_slow(c, i, va + n, ACC_16 | ACC_PAIR | ACC_ZVA, 0, 0))
 			return c->next;
 	}
 	return i + 1;
