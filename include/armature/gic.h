@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A virtual GICv3: distributor, redistributors and the ICC_* CPU interface, behaving as KVM's vGIC
+ * does. It has no threads, no files and no libc beyond <string.h>: it takes memory from callbacks
+ * and reports through one callback that the interrupt lines of a vCPU changed.
+ *
+ *     am_gic_create -> am_gic_add_vcpu ... am_gic_set_attr(ADDR ...) in any order
+ *     -> am_gic_init -> am_gic_map(bus) -> vCPUs run: am_bus_*, am_gic_icc_*, am_gic_set_spi/ppi
+ *
+ * Functions return 0 or -errno. The errors are KVM's, in KVM's order; a guest's mistakes are never
+ * errors. Unless said otherwise every function may be called from any thread at any time between
+ * am_gic_create and am_gic_destroy.
+ */
+#ifndef ARMATURE_GIC_H
+#define ARMATURE_GIC_H
+
+#include <armature/mmio.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define AM_GIC_MAX_VCPUS 512
+#define AM_GIC_MAX_IRQS	 992 /* SGIs, PPIs and SPIs; the last INTID is 991 */
+#define AM_GIC_UNDEF	 UINT64_MAX
+
+/* The lines into a vCPU: virtual IRQ (group 1) and virtual FIQ (group 0). */
+#define AM_GIC_IRQ 1u
+#define AM_GIC_FIQ 2u
+
+struct am_gic_ops {
+	/*
+	 * The lines of vCPU @vcpu are now @irq and @fiq. Called only on a change, from whichever
+	 * thread caused it, with that vCPU's interrupt lock held, so that the calls for one vCPU
+	 * come in order: set an atomic flag, wake the vCPU, and do not call back into the GIC
+	 * (am_gic_irq_pending excepted: it takes no lock).
+	 */
+	void (*irq_line_changed)(void *opaque, unsigned vcpu, bool irq, bool fiq);
+	void *(*alloc)(void *opaque, size_t size);
+	void (*free)(void *opaque, void *p, size_t size);
+};
+
+struct am_gic_config {
+	unsigned
+	    max_vcpus;	   /* vCPU numbers are below it; 1..AM_GIC_MAX_VCPUS, 0 means the maximum */
+	unsigned nr_irqs;  /* as am_gic_set_nr_irqs, or 0: not set yet */
+	unsigned ipa_bits; /* frames must lie below 2^ipa_bits; 0 means 40 */
+	struct am_gic_ops ops;
+	void *opaque; /* first argument of every callback */
+};
+
+struct am_gic;
+
+/* 0, -EINVAL (config) or -ENOMEM. */
+int am_gic_create(const struct am_gic_config *config, struct am_gic **gic);
+/*
+ * Takes the frames off their bus, which must still exist, and frees everything. NULL is fine.
+ * Nobody may be inside, and no access to the frames under way.
+ */
+void am_gic_destroy(struct am_gic *gic);
+
+/* ---- life cycle: vCPUs, addresses, init, map ---- */
+
+/*
+ * vCPU number @vcpu (KVM's vcpu_id) exists from now on; the order of the calls is the order in
+ * which redistributors are placed. @mpidr: MPIDR_EL1, of which Aff3.Aff2.Aff1.Aff0 count. Errors:
+ * -EINVAL (number out of range, or its redistributor would fall into the distributor or out of
+ * the IPA space), -EEXIST, -EBUSY (after am_gic_init), -ENOMEM.
+ */
+int am_gic_add_vcpu(struct am_gic *gic, unsigned vcpu, uint64_t mpidr);
+/* MPIDR_EL1 was rewritten. SGIs follow at once, SPIs when their GICD_IROUTER is next written. */
+int am_gic_set_mpidr(struct am_gic *gic, unsigned vcpu, uint64_t mpidr);
+unsigned am_gic_nr_vcpus(const struct am_gic *gic);
+
+/*
+ * GRP_ADDR. Order of errors: -EEXIST, -EINVAL (alignment, wrapping), -E2BIG; for regions see
+ * GRP_ADDR in am_gic_set_attr.
+ */
+int am_gic_set_dist_base(struct am_gic *gic, uint64_t ipa);
+uint64_t am_gic_dist_base(const struct am_gic *gic); /* or AM_GIC_UNDEF */
+/* The legacy region: one run of frames that grows with the number of vCPUs. */
+int am_gic_set_redist_base(struct am_gic *gic, uint64_t ipa);
+/* The base of the first region of either kind, or AM_GIC_UNDEF. */
+uint64_t am_gic_redist_base(const struct am_gic *gic);
+/* KVM's layout: count[63:52] base[51:16] flags[15:12] index[11:0]. */
+int am_gic_add_redist_region(struct am_gic *gic, uint64_t value);
+/* *@value's low bits say which; -ENOENT if there is none. */
+int am_gic_get_redist_region(const struct am_gic *gic, uint64_t *value);
+
+/* -EINVAL unless a multiple of 32 from 64 to 992; -EBUSY when it is set or the GIC initialised. */
+int am_gic_set_nr_irqs(struct am_gic *gic, unsigned nr_irqs);
+/* 32 while it is not set; interrupts with INTIDs below it exist. */
+unsigned am_gic_nr_irqs(const struct am_gic *gic);
+
+/*
+ * CTRL_INIT: fixes the number of interrupts (256 if nobody said) and the vCPUs. Again: 0.
+ * -ENOMEM. vCPUs being created at this moment are the caller's business (KVM: -EBUSY).
+ */
+int am_gic_init(struct am_gic *gic);
+bool am_gic_initialized(const struct am_gic *gic);
+
+/*
+ * What KVM does at the first KVM_RUN: checks that everything is in its place and puts the frames on
+ * @bus. -ENXIO: a vCPU has no redistributor, or the distributor no address. -EINVAL: frames overlap
+ * or leave the IPA space. -EBUSY: not initialised. -ENOMEM, and -EEXIST when other frames are in
+ * the way. Again: 0.
+ */
+int am_gic_map(struct am_gic *gic, struct am_bus *bus);
+bool am_gic_mapped(const struct am_gic *gic);
+
+/*
+ * The CPU interface and the private interrupts of a vCPU as after creation; input lines stay as
+ * they are. KVM does not do this for PSCI CPU_ON.
+ */
+int am_gic_reset_vcpu(struct am_gic *gic, unsigned vcpu);
+
+/* ---- interrupts in ---- */
+
+/*
+ * The input line of SPI @intid (32 .. nr_irqs-1). Level-sensitive: the line is @level. Edge: a
+ * @level of 1 makes the interrupt pending, 0 does nothing. -EINVAL: no such SPI. -EBUSY: not
+ * initialised.
+ */
+int am_gic_set_spi(struct am_gic *gic, unsigned intid, bool level);
+/* The same for PPI @intid (16..31) of a vCPU. */
+int am_gic_set_ppi(struct am_gic *gic, unsigned vcpu, unsigned intid, bool level);
+
+/* ---- the CPU interface ---- */
+
+/*
+ * The lines into a vCPU now: AM_GIC_IRQ and AM_GIC_FIQ or-ed. One atomic load, no lock: may be
+ * called for each instruction, and inside irq_line_changed.
+ */
+unsigned am_gic_irq_pending(const struct am_gic *gic, unsigned vcpu);
+
+/* KVM_REG_ARM64_SYSREG's 16 bits. */
+#define AM_GIC_SYSREG(op0, op1, crn, crm, op2) \
+	((unsigned)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
+
+/*
+ * MRS and MSR of ICC_*_EL1 by the guest. -ENOENT: the instruction is undefined, because there is no
+ * such register or because it cannot be read (or written).
+ */
+int am_gic_icc_read(struct am_gic *gic, unsigned vcpu, unsigned sysreg, uint64_t *value);
+int am_gic_icc_write(struct am_gic *gic, unsigned vcpu, unsigned sysreg, uint64_t value);
+
+/* ---- device attributes: user space's view ---- */
+
+enum am_gic_group {
+	AM_GIC_GRP_ADDR = 0, /* attr 2 DIST, 3 REDIST, 5 REDIST_REGION */
+	AM_GIC_GRP_DIST_REGS = 1,
+	AM_GIC_GRP_NR_IRQS = 3,
+	AM_GIC_GRP_CTRL = 4, /* attr 0 INIT, 3 SAVE_PENDING_TABLES */
+	AM_GIC_GRP_REDIST_REGS = 5,
+	AM_GIC_GRP_CPU_SYSREGS = 6,
+	AM_GIC_GRP_LEVEL_INFO = 7,
+};
+
+/*
+ * KVM_{GET,SET,HAS}_DEVICE_ATTR of a VGIC_V3 device, with the attribute encodings and errors of the
+ * kernel's arm-vgic-v3 document, except what needs the caller: -EFAULT, and -EBUSY because a vCPU
+ * is busy. KVM's order is: am_gic_attr_check, then for SET the value's pointer (-EFAULT), then for
+ * groups with am_gic_attr_stops_vcpus the vCPUs (-EBUSY), then the access, then for GET the
+ * pointer. GET of GRP_ADDR REDIST_REGION reads the value first, for the index in it.
+ *
+ * Values of 32-bit attributes use the low half.
+ */
+int am_gic_get_attr(struct am_gic *gic, uint32_t group, uint64_t attr, uint64_t *value);
+int am_gic_set_attr(struct am_gic *gic, uint32_t group, uint64_t attr, uint64_t value);
+int am_gic_has_attr(struct am_gic *gic, uint32_t group, uint64_t attr);
+
+/* -ENXIO: no such group or attribute; -EINVAL: no vCPU with the affinity in @attr. */
+int am_gic_attr_check(struct am_gic *gic, uint32_t group, uint64_t attr, bool set);
+/* How many bytes the attribute's value has at attr.addr: 8, 4, or 0 (GRP_CTRL). */
+unsigned am_gic_attr_size(uint32_t group, uint64_t attr);
+/* Does KVM stop (try-lock) every vCPU for it? */
+bool am_gic_attr_stops_vcpus(uint32_t group, uint64_t attr);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a guest finds behind HVC: the SMC calling convention (DEN0028) and PSCI (DEN0022).
+ *
+ * A call comes as the caller's x0-x3 and goes back as x0-x3 and, for the few calls that do more
+ * than answer, what the machine must do. fw/ keeps no vCPU: power states are asked for and
+ * changed through struct fw_ops.
+ */
+#ifndef AM_FW_FW_H
+#define AM_FW_FW_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* PSCI versions as VERSION returns them; 0.1 has other function ids and no VERSION. */
+enum {
+	FW_PSCI_0_1 = 1,
+	FW_PSCI_0_2 = 2,
+	FW_PSCI_1_0 = 0x10000,
+	FW_PSCI_1_1 = 0x10001,
+};
+
+enum { /* return values of PSCI and SMCCC, x0 */
+	FW_SUCCESS = 0,
+	FW_NOT_SUPPORTED = -1,
+	FW_INVALID_PARAMS = -2,
+	FW_ALREADY_ON = -4,
+	FW_INTERNAL_FAILURE = -6,
+};
+
+enum fw_action {
+	FW_RETURN,	   /* x[] holds the answer */
+	FW_WAIT,	   /* the same, after waiting for an interrupt as WFI does */
+	FW_CPU_OFF,	   /* the caller stops; x[] does not matter */
+	FW_SYSTEM_OFF,	   /* the VM stops; x[] is what a VMM that goes on shows the guest */
+	FW_SYSTEM_RESET,   /* the same; *event_flags is set */
+	FW_SYSTEM_SUSPEND, /* up to user space: no register changes */
+};
+
+struct fw_ops {
+	/* The vCPU with this affinity, or NULL. */
+	void *(*find)(void *vm, uint64_t affinity);
+	/* The nth vCPU, NULL beyond the last; its affinity (MPIDR_EL1 without bits 31:24). */
+	void *(*nth)(void *vm, unsigned n, uint64_t *affinity);
+	bool (*is_off)(void *vcpu);
+	/* Start a stopped vCPU with reset state, @pc and x0. False: it was not stopped. */
+	bool (*power_on)(void *vcpu, uint64_t pc, uint64_t context);
+};
+
+struct fw {
+	const struct fw_ops *ops;
+	void *vm;
+	_Atomic uint32_t psci_version; /* what user space chose; 0: nothing, and so the newest */
+	atomic_bool system_suspend; /* offered to the guest */
+};
+
+/* A vCPU that calls. Without the feature PSCI_0_2 it finds PSCI 0.1. */
+struct fw_caller {
+	const struct fw *fw;
+	unsigned id; /* for traces */
+	bool has_0_2;
+};
+
+enum fw_action fw_call(const struct fw_caller *c, uint64_t x[4], uint64_t *event_flags);
+/* The PSCI part; same contract. */
+enum fw_action fw_psci_call(const struct fw_caller *c, uint64_t x[4], uint64_t *event_flags);
+uint32_t fw_psci_version(const struct fw *fw, bool has_0_2);
+
+/*
+ * Firmware pseudo-registers (KVM_REG_ARM_FW), by the id's low 16 bits. @has_0_2: the vCPU has the
+ * feature PSCI_0_2. -ENOENT: no such register. -EINVAL: not a value for it.
+ */
+int fw_get_reg(const struct fw *fw, bool has_0_2, unsigned index, uint64_t *v);
+int fw_set_reg(struct fw *fw, bool has_0_2, unsigned index, uint64_t v);
+/* How many of them there are: indices 0 .. n-1. */
+unsigned fw_reg_count(void);
+
+#endif

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* KVM_CREATE_DEVICE, and the attributes of the VGICv3 device. */
+#include <armature/gic.h>
+#include <armature/kvm.h>
+#include <errno.h>
+
+#include "kvm/file.h"
+#include "vm/vm.h"
+
+/* ---- Creation --------------------------------------------------------------------------------- */
+
+/* KVM's order. The vCPUs must stand still and never have run. */
+static long create_vgic(struct vm *vm)
+{
+	long err = vm_lock_vcpus(vm);
+
+	if (err)
+		return err;
+	if (vm_gic(vm))
+		err = -EEXIST;
+	else if (atomic_load(&vm->has_run))
+		err = -EBUSY;
+	else
+		err = vm_create_gic(vm);
+	vm_unlock_vcpus(vm);
+	return err;
+}
+
+static long new_device_fd(struct vm *vm)
+{
+	struct kvm_file *f;
+	int fd = kvm_fd_create("kvm-arm-vgic-v3", 0);
+	int err;
+
+	if (fd < 0)
+		return fd;
+	f = kvm_file_create(&kvm_vgic_ops, vm);
+	err = f ? kvm_fd_install(fd, f) : -ENOMEM;
+	if (err) {
+		if (f)
+			kvm_file_discard(f);
+		kvm_fd_discard(fd);
+		return err;
+	}
+	return fd;
+}
+
+long kvm_create_device(struct vm *vm, uint64_t arg)
+{
+	struct kvm_create_device cd;
+	long r = kvm_copy_in(&cd, arg, sizeof(cd));
+
+	if (r)
+		return r;
+	if (cd.type != KVM_DEV_TYPE_ARM_VGIC_V3)
+		return -ENODEV;
+	if (cd.flags & KVM_CREATE_DEVICE_TEST)
+		return 0;
+	pthread_mutex_lock(&vm->lock);
+	r = create_vgic(vm);
+	pthread_mutex_unlock(&vm->lock);
+	if (r)
+		return r;
+	r = new_device_fd(vm);
+	if (r < 0)
+		return r;
+	cd.fd = (uint32_t)r;
+	return kvm_copy_out(arg, &cd, sizeof(cd));
+}
+
+/* ---- Attributes ------------------------------------------------------------------------------- */
+
+static bool is_region(const struct kvm_device_attr *a)
+{
+	return a->group == KVM_DEV_ARM_VGIC_GRP_ADDR &&
+	       a->attr == KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION;
+}
+
+/* The access itself, with the vCPUs standing still where the attribute asks for it. */
+static long access_attr(struct vm *vm, const struct kvm_device_attr *a, bool set, uint64_t *value)
+{
+	struct am_gic *gic = vm_gic(vm);
+	bool stop = am_gic_attr_stops_vcpus(a->group, a->attr);
+	long err;
+
+	pthread_mutex_lock(&vm->lock);
+	err = stop ? vm_lock_vcpus(vm) : 0;
+	if (!err) {
+		err = set ? am_gic_set_attr(gic, a->group, a->attr, *value)
+			  : am_gic_get_attr(gic, a->group, a->attr, value);
+		if (stop)
+			vm_unlock_vcpus(vm);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return err;
+}
+
+/* The order of checks is the one that gic.h describes. */
+static long vgic_attr(struct vm *vm, const struct kvm_device_attr *a, bool set)
+{
+	unsigned size = am_gic_attr_size(a->group, a->attr);
+	uint64_t value = 0;
+	long err = am_gic_attr_check(vm_gic(vm), a->group, a->attr, set);
+
+	if (err)
+		return err;
+	if (size > sizeof(value))
+		return -ENXIO;
+	if (set || is_region(a)) {
+		err = kvm_copy_in(&value, a->addr, size);
+		if (err)
+			return err;
+	}
+	err = access_attr(vm, a, set, &value);
+	if (err || set)
+		return err;
+	return kvm_copy_out(a->addr, &value, size);
+}
+
+static long vgic_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
+{
+	struct kvm_device_attr a;
+	long err;
+
+	switch (request) {
+	case KVM_SET_DEVICE_ATTR:
+	case KVM_GET_DEVICE_ATTR:
+	case KVM_HAS_DEVICE_ATTR:
+		break;
+	default:
+		return -ENOTTY;
+	}
+	err = kvm_copy_in(&a, arg, sizeof(a));
+	if (err)
+		return err;
+	if (request == KVM_HAS_DEVICE_ATTR)
+		return am_gic_has_attr(vm_gic(f->vm), a.group, a.attr);
+	return vgic_attr(f->vm, &a, request == KVM_SET_DEVICE_ATTR);
+}
+
+const struct kvm_file_ops kvm_vgic_ops = {.ioctl = vgic_ioctl};

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors and what is behind them. A descriptor is a real one of the process (a memfd), so it
+ * can be polled and passed around like KVM's; a table maps its number to a struct kvm_file. As
+ * with the kernel's files an ioctl under way keeps the file, and the file keeps its VM.
+ */
+#ifndef AM_KVM_FILE_H
+#define AM_KVM_FILE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm;
+struct vcpu;
+struct kvm_file;
+
+struct kvm_file_ops {
+	/* >= 0, or -errno */
+	long (*ioctl)(struct kvm_file *f, uint32_t request, uint64_t arg);
+	void (*release)(struct kvm_file *f);
+	bool can_map; /* mmap() of the descriptor is allowed */
+};
+
+struct kvm_file {
+	atomic_uint refs;
+	const struct kvm_file_ops *ops;
+	struct vm *vm; /* with a reference of the file's; NULL for /dev/kvm */
+	struct vcpu *vcpu;
+};
+
+/* ---- fds.c ------------------------------------------------------------------------------------ */
+
+/* A new descriptor of a file of @size bytes, not in the table yet; or -errno. */
+int kvm_fd_create(const char *name, size_t size);
+/* From now on @fd is @f, whose one reference goes to the table. */
+int kvm_fd_install(int fd, struct kvm_file *f);
+/* Drop a descriptor that was never installed. */
+void kvm_fd_discard(int fd);
+struct kvm_file *kvm_file_create(const struct kvm_file_ops *ops, struct vm *vm);
+/* For a file that was never installed: without release. */
+void kvm_file_discard(struct kvm_file *f);
+
+/* ---- User memory (user.c): 0 or -EFAULT ------------------------------------------------------- */
+
+int kvm_copy_in(void *to, uint64_t from, size_t len);
+int kvm_copy_out(uint64_t to, const void *from, size_t len);
+
+/* ---- The objects' ioctls ---------------------------------------------------------------------- */
+
+extern const struct kvm_file_ops kvm_system_ops; /* system.c */
+extern const struct kvm_file_ops kvm_vm_ops;	 /* vm.c */
+extern const struct kvm_file_ops kvm_vcpu_ops;	 /* vcpu.c */
+extern const struct kvm_file_ops kvm_vgic_ops;	 /* device.c */
+
+#define KVM_VCPU_MMAP_PAGES 2
+
+long kvm_create_vm(uint64_t type);
+long kvm_check_extension(struct vm *vm, uint64_t cap);
+long kvm_create_vcpu(struct vm *vm, uint64_t id);
+long kvm_create_device(struct vm *vm, uint64_t arg);
+/* KVM_{SET,GET,HAS}_DEVICE_ATTR of a vCPU */
+long kvm_vcpu_attr(struct vcpu *v, uint32_t request, uint64_t arg);
+/* With the vCPU's mutex held. */
+long kvm_run(struct vcpu *v, uint64_t arg);
+long kvm_get_one_reg(struct vcpu *v, uint64_t arg);
+long kvm_set_one_reg(struct vcpu *v, uint64_t arg);
+long kvm_get_reg_list(struct vcpu *v, uint64_t arg);
+
+#endif

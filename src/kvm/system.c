@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* /dev/kvm: what there is, and making VMs. */
+#include <armature/gic.h>
+#include <armature/kvm.h>
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "kvm/file.h"
+#include "vm/vm.h"
+
+/* Capabilities that are simply there. What is not listed answers 0: it does not work. */
+static const uint16_t present[] = {
+    KVM_CAP_IRQCHIP,
+    KVM_CAP_USER_MEMORY,
+    KVM_CAP_MP_STATE,
+    KVM_CAP_SYNC_MMU,
+    KVM_CAP_DESTROY_MEMORY_REGION_WORKS,
+    KVM_CAP_JOIN_MEMORY_REGIONS_WORKS,
+    KVM_CAP_INTERNAL_ERROR_DATA,
+    KVM_CAP_ONE_REG,
+    KVM_CAP_READONLY_MEM,
+    KVM_CAP_ARM_PSCI,
+    KVM_CAP_DEVICE_CTRL,
+    KVM_CAP_ENABLE_CAP_VM,
+    KVM_CAP_ARM_PSCI_0_2,
+    KVM_CAP_CHECK_EXTENSION_VM,
+    KVM_CAP_VCPU_ATTRIBUTES,
+    KVM_CAP_IMMEDIATE_EXIT,
+    KVM_CAP_ARM_USER_IRQ,
+    KVM_CAP_ARM_IRQ_LINE_LAYOUT_2,
+    KVM_CAP_ARM_NISV_TO_USER,
+    KVM_CAP_SYSTEM_EVENT_DATA,
+    KVM_CAP_ARM_SYSTEM_SUSPEND,
+    KVM_CAP_COUNTER_OFFSET,
+};
+
+static long nr_cpus(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n < 1 ? 1 : n > (long)VM_MAX_VCPUS ? (long)VM_MAX_VCPUS : n;
+}
+
+long kvm_check_extension(struct vm *vm, uint64_t cap)
+{
+	switch (cap) {
+	case KVM_CAP_NR_VCPUS:
+		return nr_cpus();
+	case KVM_CAP_NR_MEMSLOTS:
+		return MEM_MAX_SLOTS;
+	case KVM_CAP_MAX_VCPUS:
+	case KVM_CAP_MAX_VCPU_ID:
+		return VM_MAX_VCPUS;
+	case KVM_CAP_ARM_VM_IPA_SIZE:
+		return VM_IPA_BITS_LIMIT;
+	case KVM_CAP_MSI_DEVID:
+		return vm ? 0 : -EINVAL; /* it depends on the VM's ITS */
+	}
+	for (unsigned n = 0; n < AM_ARRAY_SIZE(present); n++) {
+		if (present[n] == cap)
+			return 1;
+	}
+	return 0;
+}
+
+long kvm_create_vm(uint64_t type)
+{
+	unsigned bits = KVM_VM_TYPE_ARM_IPA_SIZE(type);
+	struct kvm_file *f;
+	struct vm *vm;
+	int fd, err;
+
+	if (type & ~(uint64_t)KVM_VM_TYPE_ARM_IPA_SIZE_MASK)
+		return -EINVAL;
+	if (!bits)
+		bits = VM_IPA_BITS_USUAL;
+	if (bits < VM_IPA_BITS_MIN || bits > VM_IPA_BITS_LIMIT)
+		return -EINVAL;
+	fd = kvm_fd_create("kvm-vm", 0);
+	if (fd < 0)
+		return fd;
+	err = vm_create(bits, &vm);
+	if (err) {
+		kvm_fd_discard(fd);
+		return err;
+	}
+	f = kvm_file_create(&kvm_vm_ops, vm);
+	vm_put(vm); /* the file has it now */
+	err = f ? kvm_fd_install(fd, f) : -ENOMEM;
+	if (err) {
+		if (f)
+			kvm_file_discard(f);
+		kvm_fd_discard(fd);
+		return err;
+	}
+	return fd;
+}
+
+static long system_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
+{
+	switch (request) {
+	case KVM_GET_API_VERSION:
+		return arg ? -EINVAL : KVM_API_VERSION;
+	case KVM_CREATE_VM:
+		return kvm_create_vm(arg);
+	case KVM_CHECK_EXTENSION:
+		return kvm_check_extension(NULL, arg);
+	case KVM_GET_VCPU_MMAP_SIZE:
+		return arg ? -EINVAL : KVM_VCPU_MMAP_PAGES * sysconf(_SC_PAGESIZE);
+	default:
+		return -EINVAL;
+	}
+}
+
+const struct kvm_file_ops kvm_system_ops = {.ioctl = system_ioctl};

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT */
+/* Ioctls of a VM's descriptor. */
+#include "vm/vm.h"
+
+#include <armature/gic.h>
+#include <armature/kvm.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "kvm/file.h"
+
+static long set_memory_region(struct vm *vm, uint64_t arg)
+{
+	struct kvm_userspace_memory_region r;
+	long err = kvm_copy_in(&r, arg, sizeof(r));
+
+	if (err)
+		return err;
+	struct mem_slot slot = {.id = r.slot,
+				.flags = r.flags,
+				.gpa = r.guest_phys_addr,
+				.size = r.memory_size,
+				.hva = r.userspace_addr};
+
+	pthread_mutex_lock(&vm->slots_lock);
+	err = mem_set_slot(vm->mem, &slot);
+	pthread_mutex_unlock(&vm->slots_lock);
+	return err;
+}
+
+/*
+ * KVM_IRQ_LINE: vCPU number and interrupt in one word. PPIs that the timers drive are theirs:
+ * user space's word is ignored there.
+ */
+static long irq_line(struct vm *vm, uint64_t arg)
+{
+	struct kvm_irq_level l;
+	struct am_gic *gic = vm_gic(vm);
+	long err = kvm_copy_in(&l, arg, sizeof(l));
+
+	if (err)
+		return err;
+	unsigned type = l.irq >> KVM_ARM_IRQ_TYPE_SHIFT & KVM_ARM_IRQ_TYPE_MASK;
+	unsigned id = (l.irq >> KVM_ARM_IRQ_VCPU_SHIFT & KVM_ARM_IRQ_VCPU_MASK) +
+		      (l.irq >> KVM_ARM_IRQ_VCPU2_SHIFT & KVM_ARM_IRQ_VCPU2_MASK) *
+			  (KVM_ARM_IRQ_VCPU_MASK + 1);
+	unsigned num = l.irq >> KVM_ARM_IRQ_NUM_SHIFT & KVM_ARM_IRQ_NUM_MASK;
+	struct vcpu *v = vm_vcpu_by_id(vm, id);
+
+	switch (type) {
+	case KVM_ARM_IRQ_TYPE_CPU:
+		if (gic)
+			return -ENXIO;
+		if (!v || num > KVM_ARM_IRQ_CPU_FIQ)
+			return -EINVAL;
+		vcpu_set_user_irq(v, num == KVM_ARM_IRQ_CPU_FIQ, l.level);
+		return 0;
+	case KVM_ARM_IRQ_TYPE_PPI:
+		if (!gic)
+			return -ENXIO;
+		if (!v || num < 16 || num >= 32)
+			return -EINVAL;
+		if (!am_gic_initialized(gic))
+			return -EBUSY;
+		for (unsigned w = 0; w < TIMER_COUNT; w++) {
+			if (num == atomic_load(&vm->timer_ppi[w]))
+				return 0;
+		}
+		return am_gic_set_ppi(gic, id, num, l.level);
+	case KVM_ARM_IRQ_TYPE_SPI:
+		if (!gic)
+			return -ENXIO;
+		if (num < 32)
+			return -EINVAL;
+		return am_gic_set_spi(gic, num, l.level);
+	default:
+		return -EINVAL;
+	}
+}
+
+static long irq_line_status(struct vm *vm, uint64_t arg)
+{
+	struct kvm_irq_level l = {.status = 0};
+	long err = irq_line(vm, arg);
+
+	if (err < 0)
+		return err;
+	l.status = 1; /* delivered */
+	return kvm_copy_out(arg, &l.status, sizeof(l.status));
+}
+
+static long preferred_target(uint64_t arg)
+{
+	struct kvm_vcpu_init init = {.target = KVM_ARM_TARGET_GENERIC_V8};
+
+	return kvm_copy_out(arg, &init, sizeof(init));
+}
+
+static long enable_cap(struct vm *vm, uint64_t arg)
+{
+	struct kvm_enable_cap cap;
+	long err = kvm_copy_in(&cap, arg, sizeof(cap));
+
+	if (err)
+		return err;
+	if (cap.flags)
+		return -EINVAL;
+	switch (cap.cap) {
+	case KVM_CAP_ARM_NISV_TO_USER:
+		atomic_store(&vm->nisv_to_user, true);
+		return 0;
+	case KVM_CAP_ARM_SYSTEM_SUSPEND:
+		atomic_store(&vm->fw.system_suspend, true);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* The only legacy device is the GICv2, which this machine has not. */
+static long set_device_addr(uint64_t arg)
+{
+	struct kvm_arm_device_addr a;
+	long err = kvm_copy_in(&a, arg, sizeof(a));
+
+	return err ? err : -ENODEV;
+}
+
+/* Both counters run @counter_offset behind the host's from now on. */
+static long set_counter_offset(struct vm *vm, uint64_t arg)
+{
+	struct kvm_arm_counter_offset o;
+	long err = kvm_copy_in(&o, arg, sizeof(o));
+
+	if (err)
+		return err;
+	if (o.reserved)
+		return -EINVAL;
+	pthread_mutex_lock(&vm->lock);
+	err = vm_lock_vcpus(vm);
+	if (!err) {
+		atomic_store(&vm->offsets_fixed, true);
+		for (unsigned w = 0; w < TIMER_COUNT; w++)
+			timer_set_count(&vm->timers, w, 0, o.counter_offset);
+		vm_unlock_vcpus(vm);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return err;
+}
+
+static long vm_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
+{
+	struct vm *vm = f->vm;
+
+	switch (request) {
+	case KVM_CHECK_EXTENSION:
+		return kvm_check_extension(vm, arg);
+	case KVM_SET_USER_MEMORY_REGION:
+		return set_memory_region(vm, arg);
+	case KVM_CREATE_VCPU:
+		return kvm_create_vcpu(vm, arg);
+	case KVM_CREATE_DEVICE:
+		return kvm_create_device(vm, arg);
+	case KVM_CREATE_IRQCHIP:
+		return -ENODEV; /* a GICv2 */
+	case KVM_IRQ_LINE:
+		return irq_line(vm, arg);
+	case KVM_IRQ_LINE_STATUS:
+		return irq_line_status(vm, arg);
+	case KVM_ARM_PREFERRED_TARGET:
+		return preferred_target(arg);
+	case KVM_ENABLE_CAP:
+		return enable_cap(vm, arg);
+	case KVM_ARM_SET_DEVICE_ADDR:
+		return set_device_addr(arg);
+	case KVM_ARM_SET_COUNTER_OFFSET:
+		return set_counter_offset(vm, arg);
+	/* No attributes yet: the kernel without a handler says this. */
+	case KVM_SET_DEVICE_ATTR:
+	case KVM_GET_DEVICE_ATTR:
+	case KVM_HAS_DEVICE_ATTR:
+		return -ENXIO;
+	default:
+		return -EINVAL;
+	}
+}
+
+const struct kvm_file_ops kvm_vm_ops = {.ioctl = vm_ioctl};

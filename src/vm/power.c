@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* The firmware's hands: hypercalls in, power states and events out (fw/fw.h). */
+#include <armature/kvm.h>
+
+#include "vm/vm.h"
+
+#define AFFINITY UINT64_C(0xff00ffffff)
+
+static void *find(void *opaque, uint64_t affinity)
+{
+	struct vm *vm = opaque;
+	/* The inverse of vm_mpidr(). */
+	uint64_t id = (affinity & 0xf) | (affinity >> 8 & 0xff) << 4;
+
+	if (id >= VM_MAX_VCPUS || (vm_mpidr((unsigned)id) & AFFINITY) != affinity)
+		return NULL;
+	return vm_vcpu_by_id(vm, (unsigned)id);
+}
+
+static void *nth(void *opaque, unsigned n, uint64_t *affinity)
+{
+	struct vcpu *v = vm_vcpu_nth(opaque, n);
+
+	if (v)
+		*affinity = vm_mpidr(v->id) & AFFINITY;
+	return v;
+}
+
+static bool is_off(void *vcpu)
+{
+	struct vcpu *v = vcpu;
+
+	return atomic_load(&v->power) == VCPU_STOPPED;
+}
+
+static bool power_on(void *vcpu, uint64_t pc, uint64_t context)
+{
+	return vcpu_power_on(vcpu, pc, context);
+}
+
+const struct fw_ops vm_fw_ops = {
+    .find = find,
+    .nth = nth,
+    .is_off = is_off,
+    .power_on = power_on,
+};
+
+static bool leave_with(struct vm_exit *exit, enum vm_event event, bool has_flags, uint64_t flags)
+{
+	*exit = (struct vm_exit){.kind = VM_EXIT_SYSTEM_EVENT,
+				 .event = event,
+				 .has_flags = has_flags,
+				 .event_flags = flags};
+	return true;
+}
+
+bool vm_hypercall(struct vcpu *v, struct vm_exit *exit, bool *wait)
+{
+	uint64_t *r = v->cpu->r;
+	uint64_t x[4] = {r[0], r[1], r[2], r[3]};
+	uint64_t flags = 0;
+	struct fw_caller caller = {&v->vm->fw, v->id, v->features & AM_BIT(KVM_ARM_VCPU_PSCI_0_2)};
+	enum fw_action action = fw_call(&caller, x, &flags);
+
+	*wait = action == FW_WAIT;
+	if (action == FW_SYSTEM_SUSPEND)
+		return leave_with(exit, VM_EVENT_SUSPEND, false, 0);
+	r[0] = x[0];
+	switch (action) {
+	case FW_CPU_OFF:
+		vcpu_set_power(v, VCPU_STOPPED);
+		return false;
+	case FW_SYSTEM_OFF:
+		vm_stop_all(v->vm);
+		return leave_with(exit, VM_EVENT_SHUTDOWN, true, flags);
+	case FW_SYSTEM_RESET:
+		vm_stop_all(v->vm);
+		return leave_with(exit, VM_EVENT_RESET, true, flags);
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop of KVM_RUN: enter the CPU, serve what it leaves for, sleep when it waits. */
+#include <errno.h>
+#include <sched.h>
+
+#include "base/bits.h"
+#include "base/trace.h"
+#include "vm/vm.h"
+
+/* ---- First run -------------------------------------------------------------------------------- */
+
+int vcpu_first_run(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+	int err = 0;
+
+	if (v->has_run)
+		return 0;
+	pthread_mutex_lock(&vm->lock);
+	struct am_gic *gic = vm_gic(vm);
+
+	if (gic) {
+		err = am_gic_map(gic, vm->bus);
+		if (err)
+			atomic_store(&vm->dead, true);
+		else if (atomic_load(&vm->timer_ppi[0]) == atomic_load(&vm->timer_ppi[1]))
+			err = -EINVAL;
+	}
+	if (!err) {
+		v->has_run = true;
+		v->sync_timer_lines = true;
+		atomic_store(&vm->has_run, true);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return err;
+}
+
+/* ---- Waiting ---------------------------------------------------------------------------------- */
+
+static bool runnable(struct vcpu *v)
+{
+	return atomic_load(&v->power) != VCPU_STOPPED;
+}
+
+static bool interrupted(struct vcpu *v)
+{
+	return cpu_irq_pending(v->cpu) || atomic_load(&v->power) != VCPU_RUNNABLE;
+}
+
+static bool wake_condition(struct vcpu *v)
+{
+	return cpu_irq_pending(v->cpu) || atomic_load(&v->power) != VCPU_SUSPENDED;
+}
+
+static bool never(struct vcpu *v)
+{
+	return false;
+}
+
+/* WFI: until @done; the timers go on meanwhile. */
+static int wait_until(struct vcpu *v, bool (*done)(struct vcpu *v))
+{
+	int err;
+
+	for (;;) {
+		timer_update(&v->timer, timer_now());
+		if (done(v) || vm_user_irq_changed(v))
+			return 0;
+		err = vcpu_sleep(v, v->timer.next, done);
+		if (err)
+			return err;
+	}
+}
+
+/*
+ * WFE waits for another vCPU, whose thread may want this very host CPU. Events are not delivered
+ * to sleepers, so a vCPU that goes on waiting sleeps in short turns.
+ */
+#define WFE_STREAK_NS 20000
+#define WFE_SPINS     16
+#define WFE_SLEEP_NS  50000
+
+static int wait_for_event(struct vcpu *v)
+{
+	uint64_t now = timer_now();
+
+	v->wfe_streak = now - v->wfe_last < WFE_STREAK_NS ? v->wfe_streak + 1 : 0;
+	if (cpu_irq_pending(v->cpu) || v->wfe_streak < WFE_SPINS) {
+		sched_yield();
+		v->wfe_last = timer_now();
+		return 0;
+	}
+	int err = vcpu_sleep(v, now + WFE_SLEEP_NS, never);
+
+	v->wfe_last = timer_now();
+	return err;
+}
+
+/* Come back runnable, and reset if somebody asked. 1: leave with *exit. */
+static int settle_power(struct vcpu *v, struct vm_exit *exit)
+{
+	int err;
+
+	if (!runnable(v)) {
+		err = vcpu_sleep(v, TIMER_NEVER, runnable);
+		if (err)
+			return err;
+	}
+	if (atomic_load(&v->power) == VCPU_SUSPENDED) {
+		err = wait_until(v, wake_condition);
+		if (err)
+			return err;
+		if (atomic_load(&v->power) == VCPU_SUSPENDED) {
+			*exit = (struct vm_exit){.kind = VM_EXIT_SYSTEM_EVENT,
+						 .event = VM_EVENT_WAKEUP};
+			return 1;
+		}
+	}
+	am_lock(&v->power_lock);
+	bool reset = v->reset_due;
+	uint64_t pc = v->reset_pc, x0 = v->reset_x0;
+
+	v->reset_due = false;
+	am_unlock(&v->power_lock);
+	if (reset)
+		vcpu_reset(v, pc, x0);
+	return 0;
+}
+
+/* ---- Exits ------------------------------------------------------------------------------------ */
+
+static int mmio_exit(struct vcpu *v, struct vm_exit *exit, bool *again)
+{
+	const struct cpu_mmio *m = &v->cpu->mmio;
+	uint32_t flags;
+
+	*again = false;
+	if (m->ipa >> v->vm->ipa_bits) {
+		/* Only accesses without syndrome come here; the others were aborted at once. */
+		cpu_inject_dabt(v->cpu, m->ipa);
+		*again = true;
+		return 0;
+	}
+	/* A slot whose host memory cannot be written is an error of user space, not a device. */
+	if (mem_slot_flags(v->vm->mem, m->ipa, &flags) && !(flags & MEM_READONLY))
+		return -EFAULT;
+	if (!m->isv && !atomic_load(&v->vm->nisv_to_user))
+		return -ENOSYS;
+	*exit = (struct vm_exit){.kind = m->isv ? VM_EXIT_MMIO : VM_EXIT_NISV, .mmio = *m};
+	v->mmio_pending = m->isv;
+	AM_TRACE(vm_mmio, v->id, (unsigned long long)m->ipa, m->size, m->write,
+		 (unsigned long long)m->value);
+	return 0;
+}
+
+void vcpu_complete_mmio(struct vcpu *v, uint64_t value)
+{
+	if (!v->mmio_pending)
+		return;
+	v->mmio_pending = false;
+	cpu_complete_mmio(v->cpu, value);
+}
+
+/* 0: go on; 1: leave with *exit; or -errno. */
+static int handle_exit(struct vcpu *v, enum cpu_exit reason, struct vm_exit *exit)
+{
+	bool flag;
+	int err;
+
+	switch (reason) {
+	case CPU_EXIT_ATTENTION:
+		return 0;
+	case CPU_EXIT_WFI:
+		return wait_until(v, interrupted);
+	case CPU_EXIT_WFE:
+		return wait_for_event(v);
+	case CPU_EXIT_HVC:
+		if (vm_hypercall(v, exit, &flag))
+			return 1;
+		return flag ? wait_until(v, interrupted) : 0;
+	case CPU_EXIT_SMC:
+		/* Nothing is above this EL2; KVM answers as the convention wants (SMCCC 5.2). */
+		v->cpu->r[0] = UINT64_MAX;
+		return 0;
+	case CPU_EXIT_MMIO:
+		err = mmio_exit(v, exit, &flag);
+		return err ? err : !flag;
+	default:
+		return -v->cpu->exit_errno;
+	}
+}
+
+/* What must be so whenever the CPU is entered. */
+static int prepare(struct vcpu *v, struct vm_exit *exit)
+{
+	int err;
+
+	if (v->leave || vcpu_signal_pending(v))
+		return -EINTR;
+	err = settle_power(v, exit);
+	if (err)
+		return err;
+	timer_tick(&v->timer, timer_now());
+	if (v->sync_timer_lines) {
+		v->sync_timer_lines = false;
+		timer_update(&v->timer, timer_now());
+		for (unsigned w = 0; w < TIMER_COUNT; w++)
+			vm_timer_line(v, w, timer_level(&v->timer, w));
+	}
+	if (vm_user_irq_changed(v))
+		return -EINTR;
+	return 0;
+}
+
+static int loop(struct vcpu *v, struct vm_exit *exit)
+{
+	int r;
+
+	do {
+		r = prepare(v, exit);
+		if (!r)
+			r = handle_exit(v, cpu_run(v->cpu), exit);
+	} while (!r);
+	return r;
+}
+
+/* Not blocked: what the program's own faults raise, and what a debugger sends. */
+static void block_signals(sigset_t *old)
+{
+	static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS,
+					    SIGABRT};
+	sigset_t all;
+
+	sigfillset(&all);
+	for (unsigned n = 0; n < AM_ARRAY_SIZE(never_blocked); n++)
+		sigdelset(&all, never_blocked[n]);
+	pthread_sigmask(SIG_BLOCK, &all, old);
+}
+
+int vcpu_run(struct vcpu *v, struct vm_exit *exit)
+{
+	int r;
+
+	block_signals(&v->outside);
+	v->leave = false;
+	v->signals_checked = timer_now();
+	r = loop(v, exit);
+	pthread_sigmask(SIG_SETMASK, &v->outside, NULL);
+	if (r == -EINTR && !vm_gic(v->vm))
+		__atomic_store_n(v->user_irq_level,
+				 (uint64_t)timer_level(&v->timer, TIMER_VIRTUAL) |
+				     (uint64_t)timer_level(&v->timer, TIMER_PHYSICAL) << 1,
+				 __ATOMIC_RELAXED);
+	return r > 0 ? 0 : r;
+}

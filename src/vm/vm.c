@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* Life of a virtual machine and of what it is made of. */
+#include "vm/vm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+
+static void *gic_alloc(void *opaque, size_t size)
+{
+	return malloc(size);
+}
+
+static void gic_free(void *opaque, void *p, size_t size)
+{
+	free(p);
+}
+
+/* Memory went away: no vCPU may hold a pointer into it when this returns. */
+static void unmapped(void *opaque, uint64_t gpa, uint64_t size)
+{
+	struct vm *vm = opaque;
+
+	cpu_cluster_unmap(vm->cluster, gpa, size);
+}
+
+static void vcpu_unshare(struct vcpu *v)
+{
+	if (v->shared)
+		munmap(v->shared, v->shared_len);
+	v->shared = NULL;
+}
+
+static void vcpu_destroy(struct vcpu *v)
+{
+	if (!v)
+		return;
+	int fd = atomic_load(&v->wake_fd);
+
+	cpu_destroy(v->cpu);
+	if (fd >= 0)
+		close(fd);
+	vcpu_unshare(v);
+	pthread_mutex_destroy(&v->mutex);
+	free(v);
+}
+
+static void vm_destroy(struct vm *vm)
+{
+	unsigned nr = atomic_load(&vm->nr_vcpus);
+	struct am_gic *gic = vm_gic(vm);
+
+	/* The GIC wakes vCPUs: it goes first. */
+	am_gic_destroy(gic);
+	for (unsigned n = 0; n < nr; n++)
+		vcpu_destroy(vm_vcpu_nth(vm, n));
+	for (unsigned n = 0; n < VM_MAX_VCPUS; n++)
+		vcpu_destroy(vm->spare[n]);
+	if (vm->bus)
+		am_bus_destroy(vm->bus);
+	if (vm->cluster)
+		cpu_cluster_destroy(vm->cluster);
+	mem_destroy(vm->mem);
+	pthread_mutex_destroy(&vm->lock);
+	pthread_mutex_destroy(&vm->slots_lock);
+	free(vm);
+}
+
+int vm_create(unsigned ipa_bits, struct vm **out)
+{
+	static const struct am_alloc alloc = {gic_alloc, gic_free, NULL};
+	struct vm *vm = calloc(1, sizeof(*vm));
+
+	if (!vm)
+		return -ENOMEM;
+	atomic_init(&vm->refs, 1);
+	vm->pid = getpid();
+	vm->ipa_bits = ipa_bits;
+	pthread_mutex_init(&vm->lock, NULL);
+	pthread_mutex_init(&vm->slots_lock, NULL);
+	vm->mem = mem_create(ipa_bits, unmapped, vm);
+	vm->cluster = cpu_cluster_create(VM_MAX_VCPUS);
+	if (am_bus_create(&alloc, &vm->bus))
+		vm->bus = NULL;
+	if (!vm->mem || !vm->cluster || !vm->bus) {
+		vm_destroy(vm);
+		return -ENOMEM;
+	}
+	/* The PPIs of Arm's base system architecture, which KVM uses too. */
+	atomic_init(&vm->timer_ppi[TIMER_VIRTUAL], 27);
+	atomic_init(&vm->timer_ppi[TIMER_PHYSICAL], 30);
+	vm->fw.ops = &vm_fw_ops;
+	vm->fw.vm = vm;
+	*out = vm;
+	return 0;
+}
+
+void vm_get(struct vm *vm)
+{
+	atomic_fetch_add_explicit(&vm->refs, 1, memory_order_relaxed);
+}
+
+void vm_put(struct vm *vm)
+{
+	if (atomic_fetch_sub_explicit(&vm->refs, 1, memory_order_acq_rel) == 1)
+		vm_destroy(vm);
+}
+
+/* ---- vCPUs ------------------------------------------------------------------------------------ */
+
+/* Aff0 has 16 values only, so that the target list of an SGI reaches all of them. */
+uint64_t vm_mpidr(unsigned id)
+{
+	return AM_BIT(31) | (id & 0xf) | (uint64_t)(id >> 4 & 0xff) << 8 |
+	       (uint64_t)(id >> 12 & 0xff) << 16;
+}
+
+struct vcpu *vm_vcpu_by_id(struct vm *vm, unsigned id)
+{
+	if (id >= VM_MAX_VCPUS)
+		return NULL;
+	return atomic_load_explicit(&vm->by_id[id], memory_order_acquire);
+}
+
+struct vcpu *vm_vcpu_nth(struct vm *vm, unsigned n)
+{
+	if (n >= atomic_load_explicit(&vm->nr_vcpus, memory_order_acquire))
+		return NULL;
+	return atomic_load_explicit(&vm->vcpus[n], memory_order_acquire);
+}
+
+int vm_vcpu_check(struct vm *vm, unsigned id)
+{
+	struct am_gic *gic = vm_gic(vm);
+
+	if (id >= VM_MAX_VCPUS)
+		return -EINVAL;
+	if (gic && am_gic_initialized(gic))
+		return -EBUSY;
+	if (vm_vcpu_by_id(vm, id))
+		return -EEXIST;
+	return 0;
+}
+
+int vm_vcpu_create(struct vm *vm, unsigned id, struct vcpu **out)
+{
+	struct vcpu *v = vm->spare[id];
+
+	if (v) {
+		vm->spare[id] = NULL;
+		*out = v;
+		return 0;
+	}
+	v = calloc(1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->vm = vm;
+	v->id = id;
+	v->cpu = cpu_create(vm->cluster, id, vm_mpidr(id), &vm_cpu_ops, v);
+	if (!v->cpu) {
+		free(v);
+		return -ENOMEM;
+	}
+	pthread_mutex_init(&v->mutex, NULL);
+	am_lock_init(&v->power_lock);
+	atomic_init(&v->power, VCPU_RUNNABLE);
+	atomic_init(&v->wake_fd, -1);
+	timer_init(&v->timer, &vm->timers, id, vm_timer_line, v);
+	*out = v;
+	return 0;
+}
+
+int vm_vcpu_publish(struct vcpu *v)
+{
+	struct vm *vm = v->vm;
+	struct am_gic *gic = vm_gic(vm);
+	unsigned nr = atomic_load(&vm->nr_vcpus);
+
+	atomic_store_explicit(&vm->by_id[v->id], v, memory_order_release);
+	if (gic) {
+		int err = am_gic_add_vcpu(gic, v->id, vm_mpidr(v->id));
+
+		if (err) {
+			atomic_store(&vm->by_id[v->id], NULL);
+			return err;
+		}
+	}
+	atomic_store_explicit(&vm->vcpus[nr], v, memory_order_release);
+	atomic_store_explicit(&vm->nr_vcpus, nr + 1, memory_order_release);
+	if (!atomic_load(&vm->offsets_fixed))
+		timer_set_count(&vm->timers, TIMER_VIRTUAL, 0, timer_now());
+	return 0;
+}
+
+void vm_vcpu_abandon(struct vcpu *v)
+{
+	vcpu_unshare(v);
+	v->vm->spare[v->id] = v;
+}
+
+int vm_lock_vcpus(struct vm *vm)
+{
+	unsigned nr = atomic_load(&vm->nr_vcpus);
+
+	for (unsigned n = 0; n < nr; n++) {
+		if (pthread_mutex_trylock(&vm_vcpu_nth(vm, n)->mutex)) {
+			while (n--)
+				pthread_mutex_unlock(&vm_vcpu_nth(vm, n)->mutex);
+			return -EBUSY;
+		}
+	}
+	return 0;
+}
+
+void vm_unlock_vcpus(struct vm *vm)
+{
+	unsigned nr = atomic_load(&vm->nr_vcpus);
+
+	for (unsigned n = 0; n < nr; n++)
+		pthread_mutex_unlock(&vm_vcpu_nth(vm, n)->mutex);
+}
+
+/* ---- Interrupt controller --------------------------------------------------------------------- */
+
+struct am_gic *vm_gic(struct vm *vm)
+{
+	return atomic_load_explicit(&vm->gic, memory_order_acquire);
+}
+
+int vm_create_gic(struct vm *vm)
+{
+	struct am_gic_config config = {
+	    .max_vcpus = VM_MAX_VCPUS,
+	    .ipa_bits = vm->ipa_bits,
+	    .ops = {vm_irq_line_changed, gic_alloc, gic_free},
+	    .opaque = vm,
+	};
+	struct am_gic *gic = NULL;
+	int err = am_gic_create(&config, &gic);
+
+	if (err)
+		return err;
+	for (unsigned n = 0; n < atomic_load(&vm->nr_vcpus) && !err; n++) {
+		struct vcpu *v = vm_vcpu_nth(vm, n);
+
+		err = am_gic_add_vcpu(gic, v->id, vm_mpidr(v->id));
+	}
+	if (err) {
+		am_gic_destroy(gic);
+		return err;
+	}
+	atomic_store_explicit(&vm->gic, gic, memory_order_release);
+	return 0;
+}

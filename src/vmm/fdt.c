@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Building the device tree. The bindings are those of the kernel's Documentation/devicetree and
+ * of the Devicetree Specification; the names and numbers are QEMU's "virt" machine's, since guests
+ * are built for it.
+ */
+#include "vmm/fdt.h"
+
+#include <libfdt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { PHANDLE_GIC = 1, PHANDLE_CLOCK = 2 };
+
+/* The three cells of a GIC interrupt: type, number, flags. */
+enum { GIC_SPI = 0, GIC_PPI = 1, IRQ_LEVEL_HIGH = 4 };
+
+/* The generic timer's PPIs, in the binding's order: secure, non-secure, virtual, hypervisor. */
+static const uint32_t timer_ppis[] = {13, 14, 11, 10};
+
+/*
+ * Appends big-endian cells to a property while it is put together; the longest one here is the
+ * GIC's reg, 3 ranges of 4 cells.
+ */
+struct cells {
+	fdt32_t cell[16];
+	int n;
+};
+
+static void cell(struct cells *c, uint32_t v)
+{
+	c->cell[c->n++] = cpu_to_fdt32(v);
+}
+
+static void cell64(struct cells *c, uint64_t v)
+{
+	cell(c, (uint32_t)(v >> 32));
+	cell(c, (uint32_t)v);
+}
+
+static int put(void *fdt, const char *name, const struct cells *c)
+{
+	return fdt_property(fdt, name, c->cell, c->n * 4);
+}
+
+static int put_reg(void *fdt, uint64_t base, uint64_t size)
+{
+	struct cells c = {.n = 0};
+
+	cell64(&c, base);
+	cell64(&c, size);
+	return put(fdt, "reg", &c);
+}
+
+static int put_strings(void *fdt, const char *name, const char *strings, size_t size)
+{
+	return fdt_property(fdt, name, strings, (int)size);
+}
+/* A list of strings is one literal with "\0" between them. */
+#define PUT_STRINGS(fdt, name, literal) put_strings(fdt, name, literal, sizeof(literal))
+
+/*
+ * The sequential-write functions of libfdt keep the tree's state in the buffer and all fail once
+ * one has; so the sum of a block's errors says whether it worked, and the first is kept.
+ */
+#define TRY(expr)                    \
+	do {                         \
+		int err_ = (expr);   \
+		if (err_ < 0)        \
+			return err_; \
+	} while (0)
+
+static int add_cpus(void *fdt, const struct fdt_machine *m)
+{
+	bool wide = false;
+
+	for (unsigned i = 0; i < m->cpus; i++)
+		wide |= (m->mpidr[i] >> 32) & 0xff;
+	TRY(fdt_begin_node(fdt, "cpus"));
+	TRY(fdt_property_u32(fdt, "#address-cells", wide ? 2 : 1));
+	TRY(fdt_property_u32(fdt, "#size-cells", 0));
+	for (unsigned i = 0; i < m->cpus; i++) {
+		/* Aff3 in bits 39:32 and Aff2..Aff0 in 23:0, as in MPIDR_EL1. */
+		uint64_t affinity = m->mpidr[i] & UINT64_C(0xff00ffffff);
+		struct cells c = {.n = 0};
+		char name[32];
+
+		snprintf(name, sizeof(name), "cpu@%llx", (unsigned long long)affinity);
+		TRY(fdt_begin_node(fdt, name));
+		TRY(fdt_property_string(fdt, "device_type", "cpu"));
+		TRY(fdt_property_string(fdt, "compatible", "arm,armv8"));
+		TRY(fdt_property_string(fdt, "enable-method", "psci"));
+		if (wide)
+			cell64(&c, affinity);
+		else
+			cell(&c, (uint32_t)affinity);
+		TRY(put(fdt, "reg", &c));
+		TRY(fdt_end_node(fdt));
+	}
+	return fdt_end_node(fdt);
+}
+
+static int add_psci_and_timer(void *fdt)
+{
+	struct cells c = {.n = 0};
+
+	TRY(fdt_begin_node(fdt, "psci"));
+	TRY(PUT_STRINGS(fdt, "compatible", "arm,psci-1.0\0arm,psci-0.2\0arm,psci"));
+	TRY(fdt_property_string(fdt, "method", "hvc"));
+	TRY(fdt_property_u32(fdt, "cpu_suspend", 0xc4000001));
+	TRY(fdt_property_u32(fdt, "cpu_off", 0x84000002));
+	TRY(fdt_property_u32(fdt, "cpu_on", 0xc4000003));
+	TRY(fdt_end_node(fdt));
+
+	TRY(fdt_begin_node(fdt, "timer"));
+	TRY(PUT_STRINGS(fdt, "compatible", "arm,armv8-timer\0arm,armv7-timer"));
+	for (unsigned i = 0; i < 4; i++) {
+		cell(&c, GIC_PPI);
+		cell(&c, timer_ppis[i]);
+		cell(&c, IRQ_LEVEL_HIGH);
+	}
+	TRY(put(fdt, "interrupts", &c));
+	TRY(fdt_property(fdt, "always-on", NULL, 0));
+	return fdt_end_node(fdt);
+}
+
+static int add_gic(void *fdt, const struct fdt_machine *m)
+{
+	struct cells c = {.n = 0};
+
+	TRY(fdt_begin_node(fdt, "intc@8000000"));
+	TRY(fdt_property_string(fdt, "compatible", "arm,gic-v3"));
+	TRY(fdt_property(fdt, "interrupt-controller", NULL, 0));
+	TRY(fdt_property_u32(fdt, "#interrupt-cells", 3));
+	TRY(fdt_property_u32(fdt, "#address-cells", 2));
+	TRY(fdt_property_u32(fdt, "#size-cells", 2));
+	TRY(fdt_property(fdt, "ranges", NULL, 0));
+	TRY(fdt_property_u32(fdt, "#redistributor-regions", m->gicr_count));
+	cell64(&c, LAYOUT_GICD);
+	cell64(&c, LAYOUT_GICD_SIZE);
+	for (unsigned i = 0; i < m->gicr_count && i < 2; i++) {
+		cell64(&c, m->gicr[i].base);
+		cell64(&c, m->gicr[i].count * LAYOUT_GICR_STEP);
+	}
+	TRY(put(fdt, "reg", &c));
+	TRY(fdt_property_u32(fdt, "phandle", PHANDLE_GIC));
+	return fdt_end_node(fdt);
+}
+
+static int add_device(void *fdt, const char *name, uint64_t base, uint32_t spi, unsigned clocks)
+{
+	struct cells irq = {.n = 0}, clk = {.n = 0};
+
+	cell(&irq, GIC_SPI);
+	cell(&irq, spi);
+	cell(&irq, IRQ_LEVEL_HIGH);
+	for (unsigned i = 0; i < clocks; i++)
+		cell(&clk, PHANDLE_CLOCK);
+	TRY(fdt_begin_node(fdt, name));
+	TRY(put_reg(fdt, base, LAYOUT_FRAME));
+	TRY(put(fdt, "interrupts", &irq));
+	return put(fdt, "clocks", &clk);
+}
+
+static int add_devices(void *fdt)
+{
+	TRY(fdt_begin_node(fdt, "apb-pclk"));
+	TRY(fdt_property_string(fdt, "compatible", "fixed-clock"));
+	TRY(fdt_property_u32(fdt, "#clock-cells", 0));
+	TRY(fdt_property_u32(fdt, "clock-frequency", 24000000));
+	TRY(fdt_property_string(fdt, "clock-output-names", "clk24mhz"));
+	TRY(fdt_property_u32(fdt, "phandle", PHANDLE_CLOCK));
+	TRY(fdt_end_node(fdt));
+
+	TRY(add_device(fdt, "pl011@9000000", LAYOUT_UART, LAYOUT_UART_SPI, 2));
+	TRY(PUT_STRINGS(fdt, "compatible", "arm,pl011\0arm,primecell"));
+	TRY(PUT_STRINGS(fdt, "clock-names", "uartclk\0apb_pclk"));
+	TRY(fdt_end_node(fdt));
+
+	TRY(add_device(fdt, "pl031@9010000", LAYOUT_RTC, LAYOUT_RTC_SPI, 1));
+	TRY(PUT_STRINGS(fdt, "compatible", "arm,pl031\0arm,primecell"));
+	TRY(fdt_property_string(fdt, "clock-names", "apb_pclk"));
+	return fdt_end_node(fdt);
+}
+
+int fdt_build(void *fdt, int size, const struct fdt_machine *m)
+{
+	TRY(fdt_create(fdt, size));
+	TRY(fdt_finish_reservemap(fdt));
+	TRY(fdt_begin_node(fdt, ""));
+	TRY(fdt_property_string(fdt, "compatible", "linux,dummy-virt"));
+	TRY(fdt_property_string(fdt, "model", "linux,dummy-virt"));
+	TRY(fdt_property_u32(fdt, "#address-cells", 2));
+	TRY(fdt_property_u32(fdt, "#size-cells", 2));
+	TRY(fdt_property_u32(fdt, "interrupt-parent", PHANDLE_GIC));
+
+	TRY(fdt_begin_node(fdt, "chosen"));
+	TRY(fdt_property_string(fdt, "stdout-path", "/pl011@9000000"));
+	TRY(fdt_end_node(fdt));
+	TRY(fdt_begin_node(fdt, "memory@40000000"));
+	TRY(fdt_property_string(fdt, "device_type", "memory"));
+	TRY(put_reg(fdt, LAYOUT_RAM, m->ram));
+	TRY(fdt_end_node(fdt));
+	TRY(add_cpus(fdt, m));
+	TRY(add_psci_and_timer(fdt));
+	TRY(add_gic(fdt, m));
+	TRY(add_devices(fdt));
+
+	TRY(fdt_end_node(fdt));
+	TRY(fdt_finish(fdt));
+	return fdt_open_into(fdt, fdt, size);
+}
+
+int fdt_adopt(void *fdt, uint64_t len, int size)
+{
+	if (len < sizeof(struct fdt_header))
+		return -FDT_ERR_TRUNCATED;
+	TRY(fdt_check_full(fdt, len));
+	return fdt_open_into(fdt, fdt, size);
+}
+
+static int chosen(void *fdt)
+{
+	int node = fdt_path_offset(fdt, "/chosen");
+
+	return node == -FDT_ERR_NOTFOUND ? fdt_add_subnode(fdt, 0, "chosen") : node;
+}
+
+int fdt_set_boot(void *fdt, const struct fdt_boot *b)
+{
+	int node = chosen(fdt);
+	int memory;
+
+	TRY(node);
+	if (b->bootargs)
+		TRY(fdt_setprop_string(fdt, node, "bootargs", b->bootargs));
+	if (b->initrd_end != b->initrd_start) {
+		TRY(fdt_setprop_u64(fdt, node, "linux,initrd-start", b->initrd_start));
+		TRY(fdt_setprop_u64(fdt, node, "linux,initrd-end", b->initrd_end));
+	} else {
+		/* A tree from a file may name one of another run. */
+		fdt_delprop(fdt, node, "linux,initrd-start");
+		fdt_delprop(fdt, node, "linux,initrd-end");
+	}
+	memory = fdt_path_offset(fdt, "/memory@40000000");
+	if (memory >= 0) {
+		struct cells c = {.n = 0};
+
+		cell64(&c, LAYOUT_RAM);
+		cell64(&c, b->ram);
+		TRY(fdt_setprop(fdt, memory, "reg", c.cell, c.n * 4));
+	}
+	return 0;
+}
+
+int fdt_set_seeds(void *fdt)
+{
+	uint8_t seed[40];
+	int node = chosen(fdt);
+
+	TRY(node);
+	/* Without them the guest only starts with less entropy. */
+	if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) != (ssize_t)sizeof(seed))
+		return 0;
+	TRY(fdt_setprop(fdt, node, "rng-seed", seed, 32));
+	return fdt_setprop(fdt, node, "kaslr-seed", seed + 32, 8);
+}
+
+uint64_t fdt_finish_tree(void *fdt)
+{
+	fdt_pack(fdt);
+	return fdt_totalsize(fdt);
+}

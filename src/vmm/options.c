@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* The command line of "armature run". */
+#include "vmm/options.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/report.h"
+
+static const char help_text[] =
+    "usage: armature run --kernel FILE [options]\n"
+    "       armature help | --help | --version\n"
+    "\n"
+    "Runs an arm64 virtual machine with its console on standard input and output.\n"
+    "\n"
+    "  --kernel FILE       arm64 Linux Image: plain, gzip-compressed, or with an EFI stub\n"
+    "  --initrd FILE       initial RAM disk\n"
+    "  --append STR        added to the kernel's command line, after \"console=ttyAMA0\"\n"
+    "  --cpus N            virtual CPUs, 1 to 512 (default 1)\n"
+    "  --memory SIZE       guest memory, with K, M or G; a number alone counts MiB\n"
+    "                      (default 1G, at least 16M)\n"
+    "  --gic-version 3     the interrupt controller (only GICv3)\n"
+    "  --dtb FILE          give the guest this device tree; command line, initrd and memory\n"
+    "                      size are filled in\n"
+    "  --dump-dtb FILE     write the device tree to FILE and end\n"
+    "  --no-reboot         end with status 4 when the guest resets (as after a panic with\n"
+    "                      panic=-1); otherwise it starts again\n"
+    "  --accel NAME        armature: the software CPU of this program; kvm: the kernel's\n"
+    "                      /dev/kvm (arm64 hosts only); auto (default): kvm where it works\n"
+    "  --trace PATTERN     print events to standard error: names separated by commas, '*' at\n"
+    "                      the end of a name for any ending, \"all\"; \"help\" lists them\n"
+    "\n"
+    "On a terminal, Ctrl-A x quits, Ctrl-A h shows the other keys. When standard input is not\n"
+    "a terminal its bytes are typed at the guest's console; its end does not end the guest.\n"
+    "\n"
+    "Exit status: 0 guest power-off, 2 bad arguments, 3 unusable file, 4 guest reset with\n"
+    "--no-reboot, 5 host or accelerator failure, 6 quit by Ctrl-A x.\n";
+
+void options_help(FILE *out)
+{
+	fputs(help_text, out);
+}
+
+int options_parse_size(const char *text, uint64_t *bytes)
+{
+	unsigned shift = 20;
+	uint64_t v = 0;
+	const char *p = text;
+
+	if (*p < '0' || *p > '9')
+		return -1;
+	for (; *p >= '0' && *p <= '9'; p++) {
+		if (__builtin_mul_overflow(v, (uint64_t)10, &v) ||
+		    __builtin_add_overflow(v, (uint64_t)(*p - '0'), &v))
+			return -1;
+	}
+	if (*p) {
+		static const char suffixes[] = "kmgt";
+		const char *s = strchr(suffixes, *p | 0x20);
+
+		if (!s)
+			return -1;
+		shift = 10 * (unsigned)(s - suffixes + 1);
+		p++;
+		/* "MiB" and "MB" mean the same as "M". */
+		if (*p == 'i')
+			p++;
+		if (*p == 'B')
+			p++;
+	}
+	if (*p || v > UINT64_MAX >> shift)
+		return -1;
+	*bytes = v << shift;
+	return 0;
+}
+
+static int parse_cpus(const char *text, unsigned *cpus)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || v < 1 || v > OPTIONS_MAX_CPUS)
+		return vmm_fail(VMM_USAGE, "--cpus %s: give a number from 1 to %d", text,
+				OPTIONS_MAX_CPUS);
+	*cpus = (unsigned)v;
+	return 0;
+}
+
+static int parse_memory(const char *text, uint64_t *memory)
+{
+	uint64_t v;
+
+	if (options_parse_size(text, &v))
+		return vmm_fail(VMM_USAGE,
+				"--memory %s: give a size such as 256M or 4G (K, M, G; a number "
+				"alone counts MiB)",
+				text);
+	if (v < OPTIONS_MIN_MEMORY)
+		return vmm_fail(VMM_USAGE, "--memory %s: too little, give at least %lluM", text,
+				(unsigned long long)(OPTIONS_MIN_MEMORY >> 20));
+	if (v > OPTIONS_MAX_MEMORY)
+		return vmm_fail(VMM_USAGE, "--memory %s: too much, give at most %lluG", text,
+				(unsigned long long)(OPTIONS_MAX_MEMORY >> 30));
+	if (v & 0xffff)
+		return vmm_fail(VMM_USAGE, "--memory %s: give a multiple of 64K", text);
+	*memory = v;
+	return 0;
+}
+
+static int parse_accel(const char *text, enum options_accel *accel)
+{
+	if (strcmp(text, "auto") == 0)
+		*accel = ACCEL_AUTO;
+	else if (strcmp(text, "armature") == 0)
+		*accel = ACCEL_ARMATURE;
+	else if (strcmp(text, "kvm") == 0)
+		*accel = ACCEL_KVM;
+	else
+		return vmm_fail(VMM_USAGE, "--accel %s: give auto, armature or kvm", text);
+	return 0;
+}
+
+enum {
+	OPT_KERNEL = 256,
+	OPT_INITRD,
+	OPT_APPEND,
+	OPT_CPUS,
+	OPT_MEMORY,
+	OPT_GIC,
+	OPT_DTB,
+	OPT_DUMP,
+	OPT_TRACE,
+	OPT_NO_REBOOT,
+	OPT_ACCEL,
+	OPT_HELP
+};
+
+static const struct option long_options[] = {
+    {"kernel", required_argument, NULL, OPT_KERNEL},
+    {"initrd", required_argument, NULL, OPT_INITRD},
+    {"append", required_argument, NULL, OPT_APPEND},
+    {"cpus", required_argument, NULL, OPT_CPUS},
+    {"memory", required_argument, NULL, OPT_MEMORY},
+    {"gic-version", required_argument, NULL, OPT_GIC},
+    {"dtb", required_argument, NULL, OPT_DTB},
+    {"dump-dtb", required_argument, NULL, OPT_DUMP},
+    {"trace", required_argument, NULL, OPT_TRACE},
+    {"no-reboot", no_argument, NULL, OPT_NO_REBOOT},
+    {"accel", required_argument, NULL, OPT_ACCEL},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static int take_option(struct options *o, int c)
+{
+	switch (c) {
+	case OPT_KERNEL:
+		o->kernel = optarg;
+		return 0;
+	case OPT_INITRD:
+		o->initrd = optarg;
+		return 0;
+	case OPT_APPEND:
+		o->append = optarg;
+		return 0;
+	case OPT_CPUS:
+		return parse_cpus(optarg, &o->cpus);
+	case OPT_MEMORY:
+		return parse_memory(optarg, &o->memory);
+	case OPT_GIC:
+		if (strcmp(optarg, "3") != 0)
+			return vmm_fail(VMM_USAGE, "--gic-version %s: only 3 is offered", optarg);
+		return 0;
+	case OPT_DTB:
+		o->dtb = optarg;
+		return 0;
+	case OPT_DUMP:
+		o->dump_dtb = optarg;
+		return 0;
+	case OPT_TRACE:
+		o->trace = optarg;
+		return 0;
+	case OPT_NO_REBOOT:
+		o->no_reboot = true;
+		return 0;
+	case OPT_ACCEL:
+		return parse_accel(optarg, &o->accel);
+	default:
+		o->help = true;
+		return 0;
+	}
+}
+
+int options_parse(struct options *o, int argc, char **argv)
+{
+	memset(o, 0, sizeof(*o));
+	o->cpus = 1;
+	o->memory = UINT64_C(1) << 30;
+
+	optind = 0; /* a fresh start: tests call this more than once */
+	opterr = 0;
+	for (;;) {
+		int at = optind ? optind : 1;
+		int c = getopt_long(argc, argv, "+:h", long_options, NULL);
+		int status;
+
+		if (c == -1)
+			break;
+		if (c == 'h')
+			c = OPT_HELP;
+		if (c == ':')
+			return vmm_fail(VMM_USAGE, "%s needs a value: see \"armature help\"",
+					argv[at]);
+		if (c == '?')
+			return vmm_fail(VMM_USAGE, "%s: not an option: see \"armature help\"",
+					argv[at]);
+		status = take_option(o, c);
+		if (status)
+			return status;
+	}
+	if (o->help)
+		return 0;
+	if (optind < argc)
+		return vmm_fail(VMM_USAGE,
+				"%s: unexpected (a value with blanks needs quotes): see \"armature "
+				"help\"",
+				argv[optind]);
+	if (o->dtb && o->dump_dtb)
+		return vmm_fail(VMM_USAGE, "--dtb and --dump-dtb do not go together");
+	if (!o->kernel && !o->dump_dtb && !(o->trace && strcmp(o->trace, "help") == 0))
+		return vmm_fail(VMM_USAGE, "no --kernel given: see \"armature help\"");
+	return 0;
+}
