@@ -11,14 +11,14 @@
 #define am_unlikely(x) __builtin_expect(!!(x), 0)
 #define AM_UNUSED      __attribute__((unused))
 #define AM_NOINLINE    __attribute__((noinline))
-#define AM_COLD        __attribute__((noinline, cold))
+#define AM_COLD	       __attribute__((noinline, cold))
 #define AM_MUST_CHECK  __attribute__((warn_unused_result))
 
 #define AM_ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-#define AM_BIT(n)        (UINT64_C(1) << (n))
+#define AM_BIT(n) (UINT64_C(1) << (n))
 /* Bits hi..lo, both included, as the manuals write them. */
-#define AM_MASK(hi, lo)  ((~UINT64_C(0) >> (63 - (hi))) & (~UINT64_C(0) << (lo)))
+#define AM_MASK(hi, lo) ((~UINT64_C(0) >> (63 - (hi))) & (~UINT64_C(0) << (lo)))
 
 static inline uint64_t am_bits(uint64_t v, unsigned hi, unsigned lo)
 {

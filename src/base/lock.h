@@ -19,7 +19,10 @@ struct am_lock {
 	atomic_bool held;
 };
 
-#define AM_LOCK_INIT {false}
+#define AM_LOCK_INIT  \
+	{             \
+		false \
+	}
 
 static inline void am_lock_init(struct am_lock *l)
 {

@@ -43,10 +43,10 @@ void am_trace_emit(enum am_trace_id id, const char *fmt, ...) __attribute__((for
 #include "base/trace_points.h"
 #undef POINT
 
-#define AM_TRACE(name, ...)                                                                        \
-	do {                                                                                       \
-		if (__builtin_expect(am_trace_on[AM_TRACE_##name], 0))                             \
-			am_trace_emit(AM_TRACE_##name, am_trace_fmt_##name, __VA_ARGS__);          \
+#define AM_TRACE(name, ...)                                                               \
+	do {                                                                              \
+		if (__builtin_expect(am_trace_on[AM_TRACE_##name], 0))                    \
+			am_trace_emit(AM_TRACE_##name, am_trace_fmt_##name, __VA_ARGS__); \
 	} while (0)
 
 #endif

@@ -210,7 +210,7 @@ static inline uint64_t cpu_pc(const struct cpu *c, const struct cpu_insn *i)
 	return c->pc_bias + ((uintptr_t)i >> 2);
 }
 
-/* ---- For operations only ---------------------------------------------------------------- */
+/* ---- For operations only ---- */
 
 /*
  * Continue at guest address @pc, first doing whatever wants attention. Returns the operation to

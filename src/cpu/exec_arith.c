@@ -215,7 +215,7 @@ EMIT_ARITH(ADDS)
 EMIT_ARITH(SUB)
 EMIT_ARITH(SUBS)
 
-/* ---- With carry --------------------------------------------------------------------------- */
+/* ---- With carry ---- */
 
 #define WITH_CARRY(NAME, expr32, expr64)                            \
 	CPU_OP(op_##NAME##_32)                                      \
@@ -244,7 +244,7 @@ WITH_CARRY(SBC, RN + ~RM + c->cf, RN + ~RM + c->cf)
 WITH_CARRY(ADCS, adds32(c, RN, RM, c->cf), adds64(c, RN, RM, c->cf))
 WITH_CARRY(SBCS, adds32(c, RN, ~RM, c->cf), adds64(c, RN, ~RM, c->cf))
 
-/* ---- PC-relative addresses ---------------------------------------------------------------- */
+/* ---- PC-relative addresses ---- */
 
 CPU_OP(op_adr)
 {
@@ -278,7 +278,7 @@ bool emit_ADRP(struct cpu_insn *o, struct a64_ADRP f)
 	return true;
 }
 
-/* ---- Conditional select ------------------------------------------------------------------- */
+/* ---- Conditional select ---- */
 
 #define SELECT(name, cc, cond, else_expr)                           \
 	CPU_OP(op_##name##64_##cc)                                  \

@@ -23,7 +23,7 @@
 /* X(bits, log2 of the bytes) */
 #define SIZES(X) X(8, ACC_1) X(16, ACC_2) X(32, ACC_4) X(64, ACC_8)
 
-/* ---- 128 bits ------------------------------------------------------------------------------- */
+/* ---- 128 bits ---- */
 
 struct pair {
 	uint64_t lo, hi;
@@ -48,7 +48,7 @@ static inline __attribute__((always_inline)) struct pair cas128(void *p, struct 
 #endif
 }
 
-/* ---- Exclusives ----------------------------------------------------------------------------- */
+/* ---- Exclusives ---- */
 
 static inline void monitor_set(struct cpu *c, uint64_t va, unsigned bytes, uint64_t lo, uint64_t hi)
 {
@@ -291,7 +291,7 @@ bool emit_STLR(struct cpu_insn *o, struct a64_STLR f)
 	return true;
 }
 
-/* ---- Compare and swap ----------------------------------------------------------------------- */
+/* ---- Compare and swap ---- */
 
 /* Rs is compared and receives the old value: rm to read, rd to write. Rt is ra. */
 #define COMPARE_AND_SWAP(bits, acc)                                                       \
@@ -367,7 +367,7 @@ bool emit_CASP(struct cpu_insn *o, struct a64_CASP f)
 	return true;
 }
 
-/* ---- Atomic memory operations: v is Rs, rd the old value ------------------------------------- */
+/* ---- Atomic memory operations: v is Rs, rd the old value ---- */
 
 #define ATOMIC(name, bits, acc, type, rmw)                                \
 	CPU_OP(op_##name##bits)                                           \

@@ -78,7 +78,7 @@ bool cpu_emit_in_page(struct cpu_insn *o, unsigned index)
 	return false;
 }
 
-/* ---- Immediate ------------------------------------------------------------------------------ */
+/* ---- Immediate ---- */
 
 static bool emit_direct(struct cpu_insn *o, cpu_exec_fn *exec, uint32_t imm, unsigned bits)
 {
@@ -130,7 +130,7 @@ bool emit_TBNZ(struct cpu_insn *o, struct a64_TBNZ f)
 	return emit_register(o, op_tbnz, f.rt, f.b5 << 5 | f.b40, f.imm14, 14);
 }
 
-/* ---- Register ------------------------------------------------------------------------------- */
+/* ---- Register ---- */
 
 CPU_OP(op_br)
 {

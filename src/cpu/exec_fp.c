@@ -10,7 +10,7 @@
 
 #define ENV c->fpcr, &c->fpsr
 
-/* ---- One source --------------------------------------------------------------------------- */
+/* ---- One source ---- */
 
 #define UNARY(name, call)                            \
 	CPU_OP(op_##name##_s)                        \
@@ -68,7 +68,7 @@ EMIT_UNARY(FRINTA_s, frint, FP_RA, false)
 EMIT_UNARY(FRINTX_s, frint, FP_BY_FPCR, true)
 EMIT_UNARY(FRINTI_s, frint, FP_BY_FPCR, false)
 
-/* ---- Two sources -------------------------------------------------------------------------- */
+/* ---- Two sources ---- */
 
 #define BINARY(ROW, name, result32, result64)                                       \
 	CPU_OP(op_##name##_s)                                                       \
@@ -107,7 +107,7 @@ BINARY(FMINNM_s, fminnm, fp32_minnm(a, b, ENV), fp64_minnm(a, b, ENV))
 /* Negates whatever FMUL gives, NaNs too. */
 BINARY(FNMUL_s, fnmul, fp32_neg(fp32_mul(a, b, ENV)), fp64_neg(fp64_mul(a, b, ENV)))
 
-/* ---- Fused multiply-add: d = ca + ab, with the sign of a or c changed before ---------------- */
+/* ---- Fused multiply-add: d = ca + ab, with the sign of a or c changed before ---- */
 
 #define FUSED(ROW, name, c32, a32, c64, a64)                                        \
 	CPU_OP(op_##name##_s)                                                       \
@@ -143,7 +143,7 @@ FUSED(FMSUB, fmsub, add, fp32_neg(a), add, fp64_neg(a))
 FUSED(FNMADD, fnmadd, fp32_neg(add), fp32_neg(a), fp64_neg(add), fp64_neg(a))
 FUSED(FNMSUB, fnmsub, fp32_neg(add), a, fp64_neg(add), a)
 
-/* ---- Comparison --------------------------------------------------------------------------- */
+/* ---- Comparison ---- */
 
 static inline void set_nzcv(struct cpu *c, uint64_t nzcv)
 {
@@ -204,7 +204,7 @@ bool emit_FCCMP(struct cpu_insn *o, struct a64_FCCMP f)
 	return true;
 }
 
-/* ---- Selection ---------------------------------------------------------------------------- */
+/* ---- Selection ---- */
 
 #define X(n, cc, expr)                                                 \
 	CPU_OP(op_fcsel_##cc##_s)                                      \

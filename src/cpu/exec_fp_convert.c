@@ -8,7 +8,7 @@
 
 #define ENV c->fpcr, &c->fpsr
 
-/* ---- Between formats ---------------------------------------------------------------------- */
+/* ---- Between formats ---- */
 
 #define FCVT_OP(to, from, lane, n, call)                              \
 	CPU_OP(op_fcvt_##to##_##from)                                 \
@@ -39,7 +39,7 @@ bool emit_FCVT(struct cpu_insn *o, struct a64_FCVT f)
 	return o->exec;
 }
 
-/* ---- To integer: i->b is the rounding and the number of fraction bits ----------------------- */
+/* ---- To integer: i->b is the rounding and the number of fraction bits ---- */
 
 #define TO_INT_OPS(size, n)                                                                       \
 	CPU_OP(op_##size##_to_s32)                                                                \
@@ -106,7 +106,7 @@ EMIT_TO_INT(FCVTAU_r, true, FP_RA, 0)
 EMIT_TO_INT(FCVTZS_fix, false, FP_RZ, 64 - f.scale)
 EMIT_TO_INT(FCVTZU_fix, true, FP_RZ, 64 - f.scale)
 
-/* ---- From integer: i->b[0] is the number of fraction bits ----------------------------------- */
+/* ---- From integer: i->b[0] is the number of fraction bits ---- */
 
 #define FROM_INT_OP(size, n, from, type, call)                                            \
 	CPU_OP(op_##size##_from_##from)                                                   \
@@ -148,7 +148,7 @@ EMIT_FROM_INT(UCVTF_r, true, 0)
 EMIT_FROM_INT(SCVTF_fix, false, 64 - f.scale)
 EMIT_FROM_INT(UCVTF_fix, true, 64 - f.scale)
 
-/* ---- Moves -------------------------------------------------------------------------------- */
+/* ---- Moves ---- */
 
 CPU_OP(op_fmov_w_s)
 {

@@ -181,7 +181,7 @@ EMIT_INDEX(STR_reg, KIND_STR)
 EMIT_INDEX(LDR_reg, KIND_LDR)
 EMIT_INDEX(LDRS_reg, KIND_LDRS)
 
-/* ---- PC-relative ---------------------------------------------------------------------------- */
+/* ---- PC-relative ---- */
 
 #define LDST_BASE_PC uint64_t base = cpu_pc(c, i)
 #define LITERAL(kind, bytes, value, acc)                                                        \
@@ -213,7 +213,7 @@ bool emit_LDRSW_lit(struct cpu_insn *o, struct a64_LDRSW_lit f)
 	return emit_literal(o, op_ldrsw_lit, f.rt, f.imm19);
 }
 
-/* ---- Prefetches never fault and have nothing to do ------------------------------------------ */
+/* ---- Prefetches never fault and have nothing to do ---- */
 
 CPU_OP(op_prefetch)
 {

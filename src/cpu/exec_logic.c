@@ -45,7 +45,7 @@ bool cpu_decode_bitmask(unsigned n, unsigned immr, unsigned imms, uint64_t *mask
 	return true;
 }
 
-/* ---- AND, ORR, EOR, ANDS: every form of the second operand -------------------------------- */
+/* ---- AND, ORR, EOR, ANDS: every form of the second operand ---- */
 
 static inline uint64_t ands64(struct cpu *c, uint64_t r)
 {
@@ -166,7 +166,7 @@ EMIT_SHIFTED(EON_reg, EOR, true)
 EMIT_SHIFTED(ANDS_reg, ANDS, false)
 EMIT_SHIFTED(BICS_reg, ANDS, true)
 
-/* ---- Immediates --------------------------------------------------------------------------- */
+/* ---- Immediates ---- */
 
 CPU_OP(op_movi_simm)
 {
@@ -422,7 +422,7 @@ bool emit_EXTR(struct cpu_insn *o, struct a64_EXTR f)
 	return true;
 }
 
-/* ---- One source --------------------------------------------------------------------------- */
+/* ---- One source ---- */
 
 static inline uint64_t swap_bits_in_bytes(uint64_t v)
 {

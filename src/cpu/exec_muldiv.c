@@ -14,7 +14,7 @@
 		CPU_NEXT();         \
 	}
 
-/* ---- Division: by zero gives 0; the one overflow, MIN / -1, gives MIN (C3.4.8) ------------- */
+/* ---- Division: by zero gives 0; the one overflow, MIN / -1, gives MIN (C3.4.8) ---- */
 
 static inline uint64_t sdiv64(int64_t a, int64_t b)
 {
@@ -35,7 +35,7 @@ OP(UDIV_32, (uint32_t)RM ? (uint32_t)RN / (uint32_t)RM : 0)
 OP(SDIV_64, sdiv64(RN, RM))
 OP(SDIV_32, sdiv32(RN, RM))
 
-/* ---- Shifts by a register, modulo the width ------------------------------------------------ */
+/* ---- Shifts by a register, modulo the width ---- */
 
 OP(LSLV_64, RN << (RM & 63))
 OP(LSLV_32, (uint32_t)RN << (RM & 31))
@@ -65,7 +65,7 @@ EMIT_TWO(LSRV)
 EMIT_TWO(ASRV)
 EMIT_TWO(RORV)
 
-/* ---- Multiplication ------------------------------------------------------------------------ */
+/* ---- Multiplication ---- */
 
 static inline uint64_t umulh(uint64_t a, uint64_t b)
 {

@@ -6,7 +6,7 @@
 #include "a64_rows.h"
 #include "cpu/simd_lanes.h"
 
-/* ---- Sum and difference ------------------------------------------------------------------- */
+/* ---- Sum and difference ---- */
 
 SIMD_BHSD_D(SIMD_SAME, add, u, x = a + b)
 SIMD_BHSD_D(SIMD_SAME, sub, u, x = a - b)
@@ -61,7 +61,7 @@ SIMD_EMIT_NM(UABD_v, uabd)
 SIMD_EMIT_NM(SABA_v, saba)
 SIMD_EMIT_NM(UABA_v, uaba)
 
-/* ---- Comparison --------------------------------------------------------------------------- */
+/* ---- Comparison ---- */
 
 SIMD_BHSD_D(SIMD_SAME, cmgt, s, x = a > b ? -1 : 0)
 SIMD_BHSD_D(SIMD_SAME, cmhi, u, x = a > b ? hi : 0)
@@ -91,11 +91,11 @@ SIMD_EMIT_NM(UMAX_v, umax)
 SIMD_EMIT_NM(SMIN_v, smin)
 SIMD_EMIT_NM(UMIN_v, umin)
 
-/* ---- Pairs: the sources are one row of elements, Vn's first ------------------------------- */
+/* ---- Pairs: the sources are one row of elements, Vn's first ---- */
 
 /*
  * @expr is of the pair's lower and higher element, l and h. They are taken from elements of
- * twice the size, which compilers vectorise where a stride of 2 does not.
+ * twice the size: compilers vectorise that, but not a stride of 2.
  */
 #define PAIRS_OF(name, sg, nb, wb, n, off, expr)                             \
 	CPU_OP(name)                                                         \
@@ -138,7 +138,7 @@ SIMD_EMIT_NM(UMAXP_v, umaxp)
 SIMD_EMIT_NM(SMINP_v, sminp)
 SIMD_EMIT_NM(UMINP_v, uminp)
 
-/* ---- Logic: the elements do not matter; Q chooses one or two of 64 bits ------------------- */
+/* ---- Logic: the elements do not matter; Q chooses one or two of 64 bits ---- */
 
 #define LOGIC(row, op, ...)                                             \
 	SIMD_SAME(op##_64, u, 64, 64, 1, 0, __VA_ARGS__)                \

@@ -6,10 +6,11 @@
  */
 #include "a64_rows.h"
 #include "cpu/exec_fp.h"
+#include "cpu/fp/fp_vector.h"
 
 #define ENV c->fpcr, &c->fpsr
 
-/* ---- What the instructions add to fp.h ------------------------------------------------------ */
+/* ---- What the instructions add to fp.h ---- */
 
 /*
  * Comparisons give a mask. Equality signals for signalling NaNs only, order for all NaNs. FACGE
@@ -46,7 +47,7 @@
 DERIVE(32, uint32_t)
 DERIVE(64, uint64_t)
 
-/* ---- Lane by lane --------------------------------------------------------------------------- */
+/* ---- Lane by lane ---- */
 
 #define LANES(name, expr32, expr64)                  \
 	FP_LANES_OP(op_##name##_s, 32, s, e, expr32) \
@@ -105,18 +106,12 @@ static bool emit_lanes(struct cpu_insn *o, cpu_exec_fn *exec, unsigned rd, unsig
 #define EMIT_V2(ROW, name) EMIT(ROW##_v, name, 0, FP_VECTOR_LANES(f.sz, f.q))
 #define EMIT_S2(ROW, name) EMIT(ROW##_sv, name, 0, 1)
 
-EMIT_V3(FADD, fadd)
-EMIT_V3(FSUB, fsub)
-EMIT_V3(FMUL, fmul)
 EMIT_V3(FMULX, fmulx)
 EMIT_S3(FMULX, fmulx)
-EMIT_V3(FDIV, fdiv)
 EMIT_V3(FMAX, fmax)
 EMIT_V3(FMIN, fmin)
 EMIT_V3(FMAXNM, fmaxnm)
 EMIT_V3(FMINNM, fminnm)
-EMIT_V3(FMLA, fmla)
-EMIT_V3(FMLS, fmls)
 EMIT_V3(FRECPS, frecps)
 EMIT_S3(FRECPS, frecps)
 EMIT_V3(FRSQRTS, frsqrts)
@@ -162,7 +157,59 @@ bool emit_URSQRTE_v(struct cpu_insn *o, struct a64_URSQRTE_v f)
 	return emit_lanes(o, op_ursqrte, f.rd, f.rn, 0, FP_VECTOR_LANES(0, f.q));
 }
 
-/* ---- By element: the lane of Vm is i->b[1] -------------------------------------------------- */
+/* ---- The common ones on whole vectors ---- */
+
+/* A vector whose result is not safe in all lanes goes lane by lane. */
+#define WHOLE_OP(name, n, lanewise, condition, zero_ok, result)                     \
+	CPU_OP(name)                                                                \
+	{                                                                           \
+		CPU_FP_CHECK();                                                     \
+		if (am_likely(fp_vector_ok(c) && (condition))) {                    \
+			const fp##n##_vec a = fp##n##_load(&c->v[i->rn]);           \
+			const fp##n##_vec d AM_UNUSED = fp##n##_load(&c->v[i->rd]); \
+			const fp##n##_vec r = result;                               \
+                                                                                    \
+			if (am_likely(fp##n##_all_safe(r, zero_ok))) {              \
+				fp##n##_store(&c->v[i->rd], r);                     \
+				CPU_NEXT();                                         \
+			}                                                           \
+		}                                                                   \
+		CPU_TAIL lanewise(c, i);                                            \
+	}
+
+#define VM(n)  fp##n##_load(&c->v[i->rm])
+#define ELEM_S fp32_splat(c->v[i->rm].s[i->b[1]])
+#define ELEM_D fp64_splat(c->v[i->rm].d[i->b[1]])
+
+WHOLE_OP(op_fadd_4s, 32, op_fadd_s, true, true, a + VM(32))
+WHOLE_OP(op_fadd_2d, 64, op_fadd_d, true, true, a + VM(64))
+WHOLE_OP(op_fsub_4s, 32, op_fsub_s, true, true, a - VM(32))
+WHOLE_OP(op_fsub_2d, 64, op_fsub_d, true, true, a - VM(64))
+WHOLE_OP(op_fmul_4s, 32, op_fmul_s, true, false, a *VM(32))
+WHOLE_OP(op_fmul_2d, 64, op_fmul_d, true, false, a *VM(64))
+WHOLE_OP(op_fdiv_4s, 32, op_fdiv_s, true, false, a / VM(32))
+WHOLE_OP(op_fdiv_2d, 64, op_fdiv_d, true, false, a / VM(64))
+WHOLE_OP(op_fmla_4s, 32, op_fmla_s, fp_host_has_fma(), false, fp32_vec_fma(d, a, VM(32)))
+WHOLE_OP(op_fmla_2d, 64, op_fmla_d, fp_host_has_fma(), false, fp64_vec_fma(d, a, VM(64)))
+WHOLE_OP(op_fmls_4s, 32, op_fmls_s, fp_host_has_fma(), false, fp32_vec_fma(d, -a, VM(32)))
+WHOLE_OP(op_fmls_2d, 64, op_fmls_d, fp_host_has_fma(), false, fp64_vec_fma(d, -a, VM(64)))
+
+#define EMIT_WHOLE(ROW, name)                                                                     \
+	bool emit_##ROW(struct cpu_insn *o, struct a64_##ROW f)                                   \
+	{                                                                                         \
+		cpu_exec_fn *exec = f.sz ? op_##name##_2d : f.q ? op_##name##_4s : op_##name##_s; \
+                                                                                                  \
+		return emit_lanes(o, exec, f.rd, f.rn, f.rm, FP_VECTOR_LANES(f.sz, f.q));         \
+	}
+
+EMIT_WHOLE(FADD_v, fadd)
+EMIT_WHOLE(FSUB_v, fsub)
+EMIT_WHOLE(FMUL_v, fmul)
+EMIT_WHOLE(FDIV_v, fdiv)
+EMIT_WHOLE(FMLA_v, fmla)
+EMIT_WHOLE(FMLS_v, fmls)
+
+/* ---- By element: the lane of Vm is i->b[1] ---- */
 
 /* Vm may be Vd: its element is read before the first lane is written. */
 #define ELEMENT_OP(name, n, lane, ...)                                 \
@@ -192,24 +239,32 @@ static bool emit_element(struct cpu_insn *o, cpu_exec_fn *exec, unsigned rd, uns
 	return true;
 }
 
-#define EMIT_ELEMENT(row, name, lanes)                                                             \
-	bool emit_##row(struct cpu_insn *o, struct a64_##row f)                                    \
-	{                                                                                          \
-		return emit_element(o, f.sz ? op_##name##_elem_d : op_##name##_elem_s, f.rd, f.rn, \
-				    f.rm, lanes, f.sz ? f.h : f.h << 1 | f.l);                     \
+#define EMIT_ELEMENT(row, name, name_2d, name_4s, q, lanes)                                      \
+	bool emit_##row(struct cpu_insn *o, struct a64_##row f)                                  \
+	{                                                                                        \
+		cpu_exec_fn *exec = f.sz ? op_##name_2d : q ? op_##name_4s : op_##name##_elem_s; \
+                                                                                                 \
+		return emit_element(o, exec, f.rd, f.rn, f.rm, lanes,                            \
+				    f.sz ? f.h : f.h << 1 | f.l);                                \
 	}
-#define ELEMENT(ROW, name, expr32, expr64)                           \
-	ELEMENT_OP(op_##name##_elem_s, 32, s, expr32)                \
-	ELEMENT_OP(op_##name##_elem_d, 64, d, expr64)                \
-	EMIT_ELEMENT(ROW##_elem_v, name, FP_VECTOR_LANES(f.sz, f.q)) \
-	EMIT_ELEMENT(ROW##_elem_sv, name, 1)
+#define ELEMENT(ROW, name, condition, expr32, expr64, whole32, whole64)                  \
+	ELEMENT_OP(op_##name##_elem_s, 32, s, expr32)                                    \
+	ELEMENT_OP(op_##name##_elem_d, 64, d, expr64)                                    \
+	WHOLE_OP(op_##name##_elem_4s, 32, op_##name##_elem_s, condition, false, whole32) \
+	WHOLE_OP(op_##name##_elem_2d, 64, op_##name##_elem_d, condition, false, whole64) \
+	EMIT_ELEMENT(ROW##_elem_v, name, name##_elem_2d, name##_elem_4s, f.q,            \
+		     FP_VECTOR_LANES(f.sz, f.q))                                         \
+	EMIT_ELEMENT(ROW##_elem_sv, name, name##_elem_d, name##_elem_s, false, 1)
 
-ELEMENT(FMUL, fmul, fp32_mul(a, b, ENV), fp64_mul(a, b, ENV))
-ELEMENT(FMULX, fmulx, fp32_mulx(a, b, ENV), fp64_mulx(a, b, ENV))
-ELEMENT(FMLA, fmla, fp32_muladd(d, a, b, ENV), fp64_muladd(d, a, b, ENV))
-ELEMENT(FMLS, fmls, fp32_muladd(d, fp32_neg(a), b, ENV), fp64_muladd(d, fp64_neg(a), b, ENV))
+ELEMENT(FMUL, fmul, true, fp32_mul(a, b, ENV), fp64_mul(a, b, ENV), a *ELEM_S, a *ELEM_D)
+ELEMENT(FMULX, fmulx, true, fp32_mulx(a, b, ENV), fp64_mulx(a, b, ENV), a *ELEM_S, a *ELEM_D)
+ELEMENT(FMLA, fmla, fp_host_has_fma(), fp32_muladd(d, a, b, ENV), fp64_muladd(d, a, b, ENV),
+	fp32_vec_fma(d, a, ELEM_S), fp64_vec_fma(d, a, ELEM_D))
+ELEMENT(FMLS, fmls, fp_host_has_fma(), fp32_muladd(d, fp32_neg(a), b, ENV),
+	fp64_muladd(d, fp64_neg(a), b, ENV), fp32_vec_fma(d, -a, ELEM_S),
+	fp64_vec_fma(d, -a, ELEM_D))
 
-/* ---- Pairs ---------------------------------------------------------------------------------- */
+/* ---- Pairs ---- */
 
 /* Vector: the pairs of Vn, then those of Vm. Scalar: the one pair of Vn. */
 #define PAIR_OPS(name, n, lane, call)                                                         \
@@ -245,7 +300,7 @@ PAIRS(FMINP, fminp, min)
 PAIRS(FMAXNMP, fmaxnmp, maxnm)
 PAIRS(FMINNMP, fminnmp, minnm)
 
-/* ---- Across the four lanes of singles: Reduce() takes halves first -------------------------- */
+/* ---- Across the four lanes of singles: Reduce() takes halves first ---- */
 
 #define ACROSS(ROW, name, call)                                    \
 	CPU_OP(op_##name)                                          \

@@ -8,7 +8,7 @@
 
 #define ENV c->fpcr, &c->fpsr
 
-/* ---- Lane by lane: i->b is lanes, then rounding, then fraction bits or "exact" -------------- */
+/* ---- Lane by lane: i->b is lanes, then rounding, then fraction bits or "exact" ---- */
 
 #define ROUNDING fp_rounding_of(c, i->b[1])
 
@@ -71,7 +71,7 @@ EMIT_FIXED(UCVTF, ucvtf, 0)
 EMIT_FIXED(FCVTZS, fcvts, FP_RZ)
 EMIT_FIXED(FCVTZU, fcvtu, FP_RZ)
 
-/* ---- Longer: the lower or (FCVTL2) upper half of Vn; i->b[0] is its first element ----------- */
+/* ---- Longer: the lower or (FCVTL2) upper half of Vn; i->b[0] is its first element ---- */
 
 CPU_OP(op_fcvtl_s)
 {
@@ -99,7 +99,7 @@ CPU_OP(op_fcvtl_d)
 
 EMIT(FCVTL_v, fcvtl, f.sz, f.sz ? 2 * f.q : 4 * f.q, 0)
 
-/* ---- Narrower: half a result. The "2" forms (i->b[0] is 1) keep the lower half of Vd -------- */
+/* ---- Narrower: half a result. The "2" forms (i->b[0] is 1) keep the lower half of Vd ---- */
 
 static inline void set_half(struct cpu *c, const struct cpu_insn *i, uint64_t half)
 {

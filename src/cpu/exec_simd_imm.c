@@ -8,7 +8,7 @@
 #include "a64_rows.h"
 #include "cpu/cpu.h"
 
-/* ---- Operations: both halves of 64 bits are imm ------------------------------------------- */
+/* ---- Operations: both halves of 64 bits are imm ---- */
 
 #define BOTH ((uint64_t)i->imm << 32 | i->imm)
 
@@ -30,7 +30,7 @@ IMM_OP(orr_128, d0 | BOTH, d1 | BOTH)
 IMM_OP(bic_64, d0 & ~BOTH, 0)
 IMM_OP(bic_128, d0 & ~BOTH, d1 & ~BOTH)
 
-/* ---- Two different halves ----------------------------------------------------------------- */
+/* ---- Two different halves ---- */
 
 /* FMOV of doubles: only the upper half has bits. */
 IMM_OP(fmov_2d, (uint64_t)i->imm << 32, (uint64_t)i->imm << 32)
@@ -48,7 +48,7 @@ static inline uint64_t byte_mask(uint8_t bits)
 IMM_OP(movi_bytes_64, byte_mask(i->imm), 0)
 IMM_OP(movi_bytes_128, byte_mask(i->imm), byte_mask(i->imm))
 
-/* ---- Decoding ----------------------------------------------------------------------------- */
+/* ---- Decoding ---- */
 
 /* The repeated 32 bits for cmode 0 to 14 and op = 0. */
 static uint32_t expand(unsigned cmode, uint32_t imm8)

@@ -147,7 +147,7 @@ EMIT_IMM9(STR_fp_post, store_ops, MODE_post)
 EMIT_INDEX(LDR_fp_reg, load_ops)
 EMIT_INDEX(STR_fp_reg, store_ops)
 
-/* ---- PC-relative ---------------------------------------------------------------------------- */
+/* ---- PC-relative ---- */
 
 #define LITERAL(bits, acc)                                                 \
 	CPU_OP(op_lit##bits)                                               \

@@ -119,7 +119,7 @@ static bool store_block(struct cpu *c, const struct cpu_insn *i, uint64_t va, un
 		CPU_NEXT();                                                                        \
 	}
 
-/* ---- Multiple structures --------------------------------------------------------------------- */
+/* ---- Multiple structures ---- */
 
 #define MULTIPLE_BYTES ((unsigned)i->b[1] * i->b[2])
 
@@ -258,7 +258,7 @@ bool emit_ST_multiple_post(struct cpu_insn *o, struct a64_ST_multiple_post f)
 	return emit_multiple(o, false, f.q, f.opcode, f.size, f.rn, f.rt, f.rm);
 }
 
-/* ---- Single structure ------------------------------------------------------------------------ */
+/* ---- Single structure ---- */
 
 #define SINGLE_BYTES ((unsigned)i->b[1] << i->b[0])
 

@@ -6,7 +6,7 @@
 #include "a64_rows.h"
 #include "cpu/simd_lanes.h"
 
-/* ---- Reverse the elements of each container of 64, 32 or 16 bits -------------------------- */
+/* ---- Reverse the elements of each container of 64, 32 or 16 bits ---- */
 
 /* Bytes: an operation on the containers, @n of them in 64 bits. */
 #define REVERSE_BYTES(op, bits, n, ...)                       \
@@ -29,7 +29,7 @@ SIMD_EMIT_N(REV64_v, rev64)
 SIMD_EMIT_N(REV32_v, rev32)
 SIMD_EMIT_N(REV16_v, rev16)
 
-/* ---- Bits --------------------------------------------------------------------------------- */
+/* ---- Bits ---- */
 
 static inline unsigned leading_zeros(uint64_t a, unsigned bits)
 {
@@ -63,7 +63,7 @@ SIMD_EMIT(CNT_v, cnt, SIMD_VECTOR(0, f.q), 0, 0)
 SIMD_EMIT(RBIT_v, rbit, SIMD_VECTOR(0, f.q), 0, 0)
 SIMD_EMIT(NOT_v, not, SIMD_VECTOR(0, f.q), 0, 0)
 
-/* ---- Sign and comparison with 0 ----------------------------------------------------------- */
+/* ---- Sign and comparison with 0 ---- */
 
 #define NEGATED ((U)(0 - (U)a))
 /* The only number that has no counterpart. */
@@ -105,7 +105,7 @@ SIMD_EMIT_N_D(CMLE0_s, cmle0)
 SIMD_EMIT_N(CMLT0_v, cmlt0)
 SIMD_EMIT_N_D(CMLT0_s, cmlt0)
 
-/* ---- Saturating sum of a signed and an unsigned number, in Vd's type ---------------------- */
+/* ---- Saturating sum of a signed and an unsigned number, in Vd's type ---- */
 
 /* The builtins add as of numbers without bounds, whatever the types of their operands. */
 #define MIXED_SUM(operand, bound)                                          \
@@ -128,7 +128,7 @@ SIMD_EMIT_N_S(SUQADD_s, suqadd)
 SIMD_EMIT_N(USQADD_v, usqadd)
 SIMD_EMIT_N_S(USQADD_s, usqadd)
 
-/* ---- Sums of pairs, twice as wide --------------------------------------------------------- */
+/* ---- Sums of pairs, twice as wide ---- */
 
 #define PAIRS_LONG(name, sg, nb, wb, n, off, ...) \
 	SIMD_OP(name, sg##nb, sg##nb, sg##wb, (n) / 2, 0, 0, 0, e, __VA_ARGS__)
@@ -144,7 +144,7 @@ SIMD_EMIT_N(UADDLP_v, uaddlp)
 SIMD_EMIT_N(SADALP_v, sadalp)
 SIMD_EMIT_N(UADALP_v, uadalp)
 
-/* ---- Across lanes ------------------------------------------------------------------------- */
+/* ---- Across lanes ---- */
 
 /* @expr folds x and the next element y. Two words are not an arrangement here. */
 #define FOLD(lanes, expr)                                \

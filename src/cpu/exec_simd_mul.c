@@ -6,7 +6,7 @@
 #include "a64_rows.h"
 #include "cpu/simd_lanes.h"
 
-/* ---- Modulo 2^n. The factor 1u keeps halfwords from being multiplied as int. -------------- */
+/* ---- Modulo 2^n. The factor 1u keeps halfwords from being multiplied as int. ---- */
 
 SIMD_BHS(SIMD_SAME, mul, u, x = 1u * a * b)
 SIMD_BHS(SIMD_SAME, mla, u, x = d + 1u * a * b)
@@ -22,7 +22,7 @@ SIMD_EMIT_ELEM(MUL_ve, mul_elem)
 SIMD_EMIT_ELEM(MLA_ve, mla_elem)
 SIMD_EMIT_ELEM(MLS_ve, mls_elem)
 
-/* ---- Twice as wide ------------------------------------------------------------------------ */
+/* ---- Twice as wide ---- */
 
 /* Never overflows X. */
 #define PRODUCT ((X)a * b)
@@ -53,7 +53,7 @@ SIMD_EMIT_ELEM(UMLAL_ve, umlal_elem)
 SIMD_EMIT_ELEM(SMLSL_ve, smlsl_elem)
 SIMD_EMIT_ELEM(UMLSL_ve, umlsl_elem)
 
-/* ---- Polynomials over {0, 1} -------------------------------------------------------------- */
+/* ---- Polynomials over {0, 1} ---- */
 
 /* Sums without carries. */
 #define POLYNOMIAL                                    \
@@ -70,7 +70,7 @@ SIMD_L_B(SIMD_LONG, pmull, u, POLYNOMIAL)
 SIMD_EMIT_NM(PMUL_v, pmul)
 SIMD_EMIT_NM(PMULL_v, pmull)
 
-/* ---- Doubling, high half, saturating ------------------------------------------------------ */
+/* ---- Doubling, high half, saturating ---- */
 
 /*
  * The manual's (2 * p + rounding) >> BITS with its factor 2 cancelled, so that all fits 64 bits:
@@ -107,7 +107,7 @@ SIMD_EMIT_NM_S(SQRDMLSH_s, sqrdmlsh)
 SIMD_EMIT_ELEM(SQRDMLSH_ve, sqrdmlsh_elem)
 SIMD_EMIT_ELEM_S(SQRDMLSH_se, sqrdmlsh_elem)
 
-/* ---- Doubling, twice as wide, saturating -------------------------------------------------- */
+/* ---- Doubling, twice as wide, saturating ---- */
 
 /* Doubling and accumulating saturate one after the other, and either sets QC. */
 #define DOUBLE                                                       \

@@ -9,7 +9,7 @@
 #include "a64_rows.h"
 #include "cpu/simd_lanes.h"
 
-/* ---- Long and wide: sum, difference, distance --------------------------------------------- */
+/* ---- Long and wide: sum, difference, distance ---- */
 
 SIMD_L_BHS(SIMD_LONG, saddl, s, x = (X)a + b)
 SIMD_L_BHS(SIMD_LONG, uaddl, u, x = (X)a + b)
@@ -37,9 +37,9 @@ SIMD_EMIT_NM(UABDL_v, uabdl)
 SIMD_EMIT_NM(SABAL_v, sabal)
 SIMD_EMIT_NM(UABAL_v, uabal)
 
-/* ---- Narrow: the high half of a sum or difference ----------------------------------------- */
+/* ---- Narrow: the high half of a sum or difference ---- */
 
-/* What is left of the high half when rounding. */
+/* Of the weight of the lowest bit that stays: added, it rounds. */
 #define HALF ((A)1 << (BITS - 1))
 
 SIMD_L_BHS(SIMD_NARROW, addhn, u, x = (A)(a + b) >> BITS)
@@ -52,7 +52,7 @@ SIMD_EMIT_NM(RADDHN_v, raddhn)
 SIMD_EMIT_NM(SUBHN_v, subhn)
 SIMD_EMIT_NM(RSUBHN_v, rsubhn)
 
-/* ---- Narrow: the low half, or the nearest that fits --------------------------------------- */
+/* ---- Narrow: the low half, or the nearest that fits ---- */
 
 SIMD_L_BHS(SIMD_NARROW, xtn, u, x = a)
 SIMD_L_BHS_BHS(SIMD_NARROW, sqxtn, s, x = simd_sat(a, lo, hi, &qc))
@@ -67,7 +67,7 @@ SIMD_EMIT_N_S(UQXTN_s, uqxtn)
 SIMD_EMIT_N(SQXTUN_v, sqxtun)
 SIMD_EMIT_N_S(SQXTUN_s, sqxtun)
 
-/* ---- Narrow: right shifts by immediate, 1 to BITS of the result --------------------------- */
+/* ---- Narrow: right shifts by immediate, 1 to BITS of the result ---- */
 
 #define SHIFTED (a >> sh)
 /* The last bit shifted out is added to the result; this form cannot overflow A. */

@@ -6,7 +6,7 @@
 #include "a64_rows.h"
 #include "cpu/simd_lanes.h"
 
-/* ---- Copy --------------------------------------------------------------------------------- */
+/* ---- Copy ---- */
 
 /* The lowest 1 of imm5 tells the size, the bits above it are the index. */
 static unsigned imm5_size(unsigned imm5)
@@ -121,7 +121,7 @@ bool emit_INS_e(struct cpu_insn *o, struct a64_INS_e f)
 	return o->exec;
 }
 
-/* ---- Permute ------------------------------------------------------------------------------ */
+/* ---- Permute ---- */
 
 /*
  * Two neighbours in the result are one element of twice the size, put together from its lower
@@ -182,7 +182,7 @@ SIMD_EMIT_NM(UZP2_v, uzp2)
 SIMD_EMIT_NM(TRN1_v, trn1)
 SIMD_EMIT_NM(TRN2_v, trn2)
 
-/* ---- Extract: bytes of Vm:Vn from number imm on ------------------------------------------- */
+/* ---- Extract: bytes of Vm:Vn from number imm on ---- */
 
 /* @n is at most 7; for more bytes, start with the next 64 bits. */
 static inline uint64_t extract(uint64_t lo, uint64_t hi, unsigned n)
@@ -221,7 +221,7 @@ bool emit_EXT_v(struct cpu_insn *o, struct a64_EXT_v f)
 	return o->exec;
 }
 
-/* ---- Table lookup: @imm bytes from Vn on; V0 comes after V31 ------------------------------ */
+/* ---- Table lookup: @imm bytes from Vn on; V0 comes after V31 ---- */
 
 #define ENTRY(index) c->v[(i->rn + ((index) >> 4)) & 31].b[(index)&15]
 

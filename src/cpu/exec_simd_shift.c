@@ -6,7 +6,7 @@
 #include "a64_rows.h"
 #include "cpu/simd_lanes.h"
 
-/* ---- One element, as 64 bits -------------------------------------------------------------- */
+/* ---- One element, as 64 bits ---- */
 
 /* Right by 1 to 128, as of numbers without bounds; half of the last bit's weight rounds up. */
 static inline int64_t shr_s(int64_t a, unsigned sh, bool round)
@@ -79,7 +79,7 @@ static inline uint64_t uqshl(uint64_t a, int sh, bool round, unsigned bits, unsi
 	return max;
 }
 
-/* ---- By register: the low byte of each element of Vm is the signed count ------------------ */
+/* ---- By register: the low byte of each element of Vm is the signed count ---- */
 
 SIMD_BHSD_D(SIMD_SAME, sshl, s, x = shl_s(a, (int8_t)b, false))
 SIMD_BHSD_D(SIMD_SAME, ushl, u, x = shl_u(a, (int8_t)b, false))
@@ -107,7 +107,7 @@ SIMD_EMIT_NM_S(SQRSHL_s, sqrshl)
 SIMD_EMIT_NM(UQRSHL_v, uqrshl)
 SIMD_EMIT_NM_S(UQRSHL_s, uqrshl)
 
-/* ---- Right by immediate, 1 to BITS: in two steps, as C has no shift by all bits ----------- */
+/* ---- Right by immediate, 1 to BITS: in two steps, as C has no shift by all bits ---- */
 
 #define SHIFTED (a >> (sh - 1) >> 1)
 /* The last bit shifted out is added to the result. */
@@ -143,7 +143,7 @@ SIMD_EMIT_SHR_S(URSRA_si, ursra)
 SIMD_EMIT_SHR(SRI_vi, sri)
 SIMD_EMIT_SHR_S(SRI_si, sri)
 
-/* ---- Left by immediate, 0 to BITS - 1 ----------------------------------------------------- */
+/* ---- Left by immediate, 0 to BITS - 1 ---- */
 
 SIMD_BHSD_D(SIMD_SAME, shl, u, x = 1u * a << sh)
 SIMD_BHSD_D(SIMD_SAME, sli, u, x = (1u * a << sh) | (d & ~(1u * hi << sh)))

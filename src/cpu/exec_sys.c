@@ -30,7 +30,7 @@ static bool el0_maintenance(const struct cpu *c)
 	return c->el || (c->sr[SR_SCTLR_EL1] & SCTLR_UCI);
 }
 
-/* ---- Caches ------------------------------------------------------------------------------- */
+/* ---- Caches ---- */
 
 CPU_OP(op_dc_sw)
 {
@@ -116,7 +116,7 @@ CPU_OP(op_ic_all)
 	CPU_NEXT();
 }
 
-/* ---- TLBs --------------------------------------------------------------------------------- */
+/* ---- TLBs ---- */
 
 /* The address argument: VA[55:12] in bits 43:0 (C5.5). */
 static uint64_t tlbi_va(uint64_t arg)
@@ -168,7 +168,7 @@ CPU_OP(op_tlbi_asid)
 	CPU_NEXT();
 }
 
-/* ---- Address translation ------------------------------------------------------------------ */
+/* ---- Address translation ---- */
 
 /* PAR_EL1 (D17.2.108): address and attributes, or the fault. */
 static void address_translate(struct cpu *c, uint64_t va, unsigned el, bool write)
@@ -198,7 +198,7 @@ CPU_OP(op_at)
 	CPU_NEXT();
 }
 
-/* ---- The table ---------------------------------------------------------------------------- */
+/* ---- The table ---- */
 
 static const struct sys_op sys_ops[] = {
     {SYSREG(1, 0, 7, 1, 0), op_ic_all},	   /* IC IALLUIS */

@@ -12,7 +12,7 @@
 #include "cpu/run.h"
 #include "cpu/sysreg.h"
 
-/* ---- Exception generation ----------------------------------------------------------------- */
+/* ---- Exception generation ---- */
 
 static const struct cpu_insn *leave(struct cpu *c, const struct cpu_insn *i, enum cpu_exit exit)
 {
@@ -100,7 +100,7 @@ bool emit_ERET(struct cpu_insn *o, struct a64_ERET f)
 	return true;
 }
 
-/* ---- Hints and barriers ------------------------------------------------------------------- */
+/* ---- Hints and barriers ---- */
 
 CPU_OP(op_nop)
 {
@@ -237,7 +237,7 @@ bool emit_ISB(struct cpu_insn *o, struct a64_ISB f)
 	return true;
 }
 
-/* ---- PSTATE by immediate ------------------------------------------------------------------ */
+/* ---- PSTATE by immediate ---- */
 
 /* The syndrome of a trapped MSR, MRS or system instruction (EC 0x18). */
 static uint64_t sysreg_syndrome(uint32_t id, unsigned rt, bool read)
@@ -313,7 +313,7 @@ bool emit_MSR_imm(struct cpu_insn *o, struct a64_MSR_imm f)
 	return true;
 }
 
-/* ---- MRS, MSR ----------------------------------------------------------------------------- */
+/* ---- MRS, MSR ---- */
 
 /* May this access be made here? Otherwise *next is where to go. */
 static bool may_access(struct cpu *c, const struct cpu_insn *i, const struct cpu_sysreg *r,

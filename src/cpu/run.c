@@ -4,6 +4,7 @@
 
 #include "cpu/cluster.h"
 #include "cpu/code.h"
+#include "cpu/fp/fp.h"
 #include "cpu/run.h"
 #include "cpu/sysreg.h"
 #include "cpu/tlb.h"
@@ -68,8 +69,8 @@ const struct cpu_insn *cpu_enter(struct cpu *c, uint64_t pc)
 	struct cpu_code *code;
 
 	c->pc = pc;
-	for (;; c->budget--) {
-		if (c->budget < 0 || atomic_load_explicit(&c->attention, memory_order_relaxed)) {
+	for (;;) {
+		if (--c->budget < 0 || atomic_load_explicit(&c->attention, memory_order_relaxed)) {
 			if (!attend(c))
 				return c->next = NULL;
 		}
@@ -104,6 +105,7 @@ const struct cpu_insn *cpu_enter(struct cpu *c, uint64_t pc)
 enum cpu_exit cpu_run(struct cpu *c)
 {
 	const struct cpu_insn *i;
+	uint64_t host_fp = fp_host_enter();
 
 	cpu_enter_guest(c);
 	c->exit = CPU_EXIT_ATTENTION;
@@ -114,5 +116,6 @@ enum cpu_exit cpu_run(struct cpu *c)
 	while (i)
 		i = i->exec(c, i);
 	cpu_leave_guest(c);
+	fp_host_leave(host_fp);
 	return c->exit;
 }

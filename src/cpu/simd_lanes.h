@@ -12,13 +12,18 @@
  * that is NULL is a reserved encoding.
  *
  * The expression (statements, in fact) sees
- *	a, b	   the elements of Vn and Vm, of the types A and B
- *	x	   to be set: the element of the result, of the type X; the register's other bits are
- *0 d	   the element of Vd, of the type X U, BITS	   the unsigned type of the size of X, and
- *that size lo, hi	   the bounds of X e, n	   the number of the element, and the count vn, vm,
- *vd all elements of the sources sh	   the insn's immediate qc	   to be set to non-zero
- *when the result saturates (FPSR.QC)
  *
+ *     a, b        the elements of Vn and Vm, of the types A and B
+ *     x           to be set: the element of the result, of the type X
+ *     d           the element of Vd, of the type X
+ *     U, BITS     the unsigned type of the size of X, and that size
+ *     lo, hi      the bounds of X
+ *     e, n        the number of the element, and the count
+ *     vn, vm, vd  all elements of the sources
+ *     sh          the insn's immediate
+ *     qc          to be set to non-zero when the result saturates (FPSR.QC)
+ *
+ * What no x goes to becomes 0.
  * The result is built in a local register, so that it may be one of the sources.
  */
 #ifndef AM_CPU_SIMD_LANES_H
@@ -28,7 +33,7 @@
 
 #define SIMD_FPSR_QC (1u << 27)
 
-/* ---- Types of elements -------------------------------------------------------------------- */
+/* ---- Types of elements ---- */
 
 #define SIMD_TYPE_u8  uint8_t
 #define SIMD_TYPE_u16 uint16_t
@@ -77,7 +82,7 @@
 #define SIMD_MAX_s32 INT32_MAX
 #define SIMD_MAX_s64 INT64_MAX
 
-/* ---- The operation ------------------------------------------------------------------------ */
+/* ---- The operation ---- */
 
 /*
  * @ta, @tb, @tx: types of a, b, x as SIMD_TYPE_ has them. @n_: how many elements. @oa, @ob, @ox:
@@ -136,7 +141,7 @@
 #define SIMD_NARROW_SU(name, sg, nb, wb, n, off, ...) \
 	SIMD_OP(name, s##wb, s##wb, u##nb, n, 0, 0, off, e, __VA_ARGS__)
 
-/* ---- Shapes ------------------------------------------------------------------------------- */
+/* ---- Shapes ---- */
 
 /* Index of an operation in its table. */
 enum simd_shape {
@@ -262,7 +267,7 @@ enum simd_shape {
 	SIMD_OP_S(K, op, __VA_ARGS__)   \
 	SIMD_TABLE(op, SIMD_REFS_H(op), SIMD_REFS_S(op), [SIMD_H] = op##_h, [SIMD_S] = op##_s)
 
-/* ---- Saturation --------------------------------------------------------------------------- */
+/* ---- Saturation ---- */
 
 /* @v if it lies in [lo, hi]; else the nearer bound, and *qc. */
 static inline int64_t simd_sat(int64_t v, int64_t lo, int64_t hi, unsigned *qc)
@@ -284,7 +289,7 @@ static inline uint64_t simd_satu(uint64_t v, uint64_t hi, unsigned *qc)
 /* |a - b|, which always fits U. */
 #define SIMD_DISTANCE ((U)(a > b ? (U)a - (U)b : (U)b - (U)a))
 
-/* ---- Emit --------------------------------------------------------------------------------- */
+/* ---- Emit ---- */
 
 static inline bool simd_emit(struct cpu_insn *o, cpu_exec_fn *const *ops, unsigned shape,
 			     unsigned rd, unsigned rn, unsigned rm, uint32_t imm)

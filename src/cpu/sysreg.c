@@ -11,7 +11,7 @@
 /* What KVM resets registers to whose reset value is UNKNOWN: nobody may rely on it. */
 #define UNKNOWN UINT64_C(0x1de7ec7edbadc0de)
 
-/* ---- Registers that are more than a value ------------------------------------------------ */
+/* ---- Registers that are more than a value ---- */
 
 static uint64_t read_plain(struct cpu *c, const struct cpu_sysreg *r)
 {
@@ -180,7 +180,7 @@ static void write_dbgclaimset(struct cpu *c, const struct cpu_sysreg *r, uint64_
 	c->sr[SR_DBGCLAIM_EL1] |= v & 0xff;
 }
 
-/* ---- EL0's right to some of them (traps by SCTLR_EL1, CNTKCTL_EL1) ------------------------- */
+/* ---- EL0's right to some of them (traps by SCTLR_EL1, CNTKCTL_EL1) ---- */
 
 static bool el0_uma(const struct cpu *c, const struct cpu_sysreg *r)
 {
@@ -203,7 +203,7 @@ static bool el0_cntfrq(const struct cpu *c, const struct cpu_sysreg *r)
 	return c->sr[SR_CNTKCTL_EL1] & 3;
 }
 
-/* ---- The table ---------------------------------------------------------------------------- */
+/* ---- The table ---- */
 
 #define ALL			   (~UINT64_C(0))
 #define ID(op1_, crn_, crm_, op2_) .id = (uint16_t)SYSREG(3, op1_, crn_, crm_, op2_)
@@ -403,7 +403,7 @@ void cpu_sysreg_reset(struct cpu *c)
 	c->sr[SR_MPIDR_EL1] = mpidr;
 }
 
-/* ---- User space --------------------------------------------------------------------------- */
+/* ---- User space ---- */
 
 int cpu_get_sysreg(struct cpu *c, uint32_t id, uint64_t *v)
 {

@@ -22,11 +22,11 @@ enum {
 };
 
 enum { /* return values of PSCI and SMCCC, x0 */
-	FW_SUCCESS = 0,
-	FW_NOT_SUPPORTED = -1,
-	FW_INVALID_PARAMS = -2,
-	FW_ALREADY_ON = -4,
-	FW_INTERNAL_FAILURE = -6,
+       FW_SUCCESS = 0,
+       FW_NOT_SUPPORTED = -1,
+       FW_INVALID_PARAMS = -2,
+       FW_ALREADY_ON = -4,
+       FW_INTERNAL_FAILURE = -6,
 };
 
 enum fw_action {
@@ -52,7 +52,7 @@ struct fw {
 	const struct fw_ops *ops;
 	void *vm;
 	_Atomic uint32_t psci_version; /* what user space chose; 0: nothing, and so the newest */
-	atomic_bool system_suspend; /* offered to the guest */
+	atomic_bool system_suspend;    /* offered to the guest */
 };
 
 /* A vCPU that calls. Without the feature PSCI_0_2 it finds PSCI 0.1. */

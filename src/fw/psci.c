@@ -74,9 +74,9 @@ static enum fw_action cpu_on(const struct fw_caller *c, uint64_t x[4], uint64_t 
 static enum fw_action affinity_info(const struct fw_caller *c, uint64_t x[4], uint64_t *event_flags)
 {
 	/* Level n ignores the affinity fields below n. */
-	static const uint64_t masks[] = {
-	    AFFINITY, AFFINITY & ~UINT64_C(0xff), AFFINITY & ~UINT64_C(0xffff),
-	    AFFINITY & ~UINT64_C(0xffffff)};
+	static const uint64_t masks[] = {AFFINITY, AFFINITY & ~UINT64_C(0xff),
+					 AFFINITY & ~UINT64_C(0xffff),
+					 AFFINITY & ~UINT64_C(0xffffff)};
 	bool found = false;
 
 	if ((x[1] & ~AFFINITY) || x[2] >= AM_ARRAY_SIZE(masks))
@@ -94,7 +94,8 @@ static enum fw_action affinity_info(const struct fw_caller *c, uint64_t x[4], ui
 	return answer(x, found ? 1 : FW_INVALID_PARAMS); /* OFF */
 }
 
-static enum fw_action migrate_info_type(const struct fw_caller *c, uint64_t x[4], uint64_t *event_flags)
+static enum fw_action migrate_info_type(const struct fw_caller *c, uint64_t x[4],
+					uint64_t *event_flags)
 {
 	return answer(x, 2); /* no trusted OS, or one that does not care */
 }
@@ -123,7 +124,8 @@ static enum fw_action system_reset2(const struct fw_caller *c, uint64_t x[4], ui
 	return FW_SYSTEM_RESET;
 }
 
-static enum fw_action system_suspend(const struct fw_caller *c, uint64_t x[4], uint64_t *event_flags)
+static enum fw_action system_suspend(const struct fw_caller *c, uint64_t x[4],
+				     uint64_t *event_flags)
 {
 	return FW_SYSTEM_SUSPEND;
 }
@@ -134,8 +136,7 @@ static enum fw_action features(const struct fw_caller *c, uint64_t x[4], uint64_
 {
 	uint32_t id = (uint32_t)x[1];
 
-	return answer(x, id == SMCCC_VERSION || find(c, id) ? FW_SUCCESS
-								    : FW_NOT_SUPPORTED);
+	return answer(x, id == SMCCC_VERSION || find(c, id) ? FW_SUCCESS : FW_NOT_SUPPORTED);
 }
 
 static const struct {
@@ -144,16 +145,11 @@ static const struct {
 	uint32_t since;
 	psci_fn *fn;
 } functions[] = {
-    {0, false, FW_PSCI_0_2, psci_version},
-    {1, true, FW_PSCI_0_2, cpu_suspend},
-    {2, false, FW_PSCI_0_2, cpu_off},
-    {3, true, FW_PSCI_0_2, cpu_on},
-    {4, true, FW_PSCI_0_2, affinity_info},
-    {6, false, FW_PSCI_0_2, migrate_info_type},
-    {8, false, FW_PSCI_0_2, system_off},
-    {9, false, FW_PSCI_0_2, system_reset},
-    {10, false, FW_PSCI_1_0, features},
-    {14, true, FW_PSCI_1_0, system_suspend},
+    {0, false, FW_PSCI_0_2, psci_version},  {1, true, FW_PSCI_0_2, cpu_suspend},
+    {2, false, FW_PSCI_0_2, cpu_off},	    {3, true, FW_PSCI_0_2, cpu_on},
+    {4, true, FW_PSCI_0_2, affinity_info},  {6, false, FW_PSCI_0_2, migrate_info_type},
+    {8, false, FW_PSCI_0_2, system_off},    {9, false, FW_PSCI_0_2, system_reset},
+    {10, false, FW_PSCI_1_0, features},	    {14, true, FW_PSCI_1_0, system_suspend},
     {18, true, FW_PSCI_1_1, system_reset2},
 };
 

@@ -60,7 +60,7 @@ enum fw_action fw_call(const struct fw_caller *c, uint64_t x[4], uint64_t *event
 	return action;
 }
 
-/* ---- KVM_REG_ARM_FW ------------------------------------------------------------------------- */
+/* ---- KVM_REG_ARM_FW ---- */
 
 enum { REG_PSCI_VERSION, REG_WORKAROUND_1, REG_WORKAROUND_2, REG_WORKAROUND_3, REG_COUNT };
 

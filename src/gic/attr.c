@@ -80,7 +80,10 @@ int am_gic_has_attr(struct am_gic *gic, uint32_t group, uint64_t attr)
 	if (!cpu)
 		return -EINVAL;
 	if (group == AM_GIC_GRP_DIST_REGS) {
+		/* The number of interrupts may be set at this moment. */
+		am_lock(&gic->lock);
 		has = am_reg_user_has(&gic->frame, offset);
+		am_unlock(&gic->lock);
 	} else if (group == AM_GIC_GRP_REDIST_REGS) {
 		has = am_reg_user_has(&cpu->frame, offset);
 	} else {

@@ -139,53 +139,62 @@ static void cpu_priority_drop(struct gic_cpu *cpu)
 	cpu->ifc.apr[cpu->ifc.apr[1] & bit ? 1 : 0] &= ~bit;
 }
 
-/*
- * Deactivation. An SPI may have moved since it was acknowledged, so its home is looked up; it may
- * be pending already and then comes up again.
- */
-static void gic_deactivate(struct gic_cpu *cpu, unsigned intid, int group)
+/* Where the interrupt lives, the lock held. A negative @group: either. */
+static void cpu_deactivate(struct gic_cpu *home, struct gic_irq *irq, int group)
 {
-	struct gic_irq *irq = gic_irq_get(cpu->gic, cpu, intid);
-	struct gic_cpu *home;
-
-	if (!irq)
+	if (!(gic_irq_flags(irq) & GIC_ACTIVE))
 		return;
-	home = gic_irq_lock(cpu->gic, irq);
-	if ((gic_irq_flags(irq) & GIC_ACTIVE) && (group < 0 || irq_group(irq) == (unsigned)group)) {
-		gic_irq_change(home, irq, 0, GIC_ACTIVE);
-		gic_cpu_update(home);
-		AM_TRACE(gic_deactivate, cpu->id, intid);
-	}
+	if (group >= 0 && irq_group(irq) != (unsigned)group)
+		return;
+	gic_irq_change(home, irq, 0, GIC_ACTIVE);
+	AM_TRACE(gic_deactivate, home->id, irq->intid);
+}
+
+static void gic_deactivate(struct am_gic *gic, struct gic_irq *irq, int group)
+{
+	struct gic_cpu *home = gic_irq_lock(gic, irq);
+
+	cpu_deactivate(home, irq, group);
+	gic_cpu_update(home);
 	am_unlock(&home->lock);
 }
 
-/* ICC_EOIR<group>. Special INTIDs are ignored; LPIs have no active state. */
+/*
+ * ICC_EOIR<group>. Special INTIDs are ignored; LPIs have no active state. An SPI may have moved
+ * since it was acknowledged: then it is deactivated where it lives now.
+ */
 void gic_eoi(struct gic_cpu *cpu, unsigned group, unsigned intid)
 {
-	bool deactivate;
+	struct gic_irq *irq = NULL;
 
 	if (intid >= 1020 && intid < GIC_FIRST_LPI)
 		return;
 	am_lock(&cpu->lock);
 	cpu_priority_drop(cpu);
-	deactivate = !cpu->ifc.eoimode && intid < GIC_FIRST_LPI;
 	AM_TRACE(gic_eoi, cpu->id, group, intid, gic_cpu_running_priority(cpu));
+	if (!cpu->ifc.eoimode)
+		irq = gic_irq_get(cpu->gic, cpu, intid);
+	if (irq && atomic_load_explicit(&irq->home, memory_order_relaxed) == cpu->id) {
+		cpu_deactivate(cpu, irq, (int)group);
+		irq = NULL;
+	}
 	gic_cpu_update(cpu);
 	am_unlock(&cpu->lock);
-	if (deactivate)
-		gic_deactivate(cpu, intid, (int)group);
+	if (irq)
+		gic_deactivate(cpu->gic, irq, (int)group);
 }
 
 /* ICC_DIR: only with EOImode 1. */
 void gic_dir(struct gic_cpu *cpu, unsigned intid)
 {
+	struct gic_irq *irq = gic_irq_get(cpu->gic, cpu, intid);
 	bool eoimode;
 
 	am_lock(&cpu->lock);
 	eoimode = cpu->ifc.eoimode;
 	am_unlock(&cpu->lock);
-	if (eoimode)
-		gic_deactivate(cpu, intid, -1);
+	if (eoimode && irq)
+		gic_deactivate(cpu->gic, irq, -1);
 }
 
 /* With one security state, ICC_SGI0R and ICC_ASGI1R reach only SGIs of group 0 (IHI 0069 12.2). */

@@ -86,7 +86,8 @@ int am_gic_create(const struct am_gic_config *config, struct am_gic **out)
 	am_reg_index_build(&gic_redist_table, gic->redist_index);
 	gic_cpu_init(gic, &gic->limbo, GIC_LIMBO, AM_GIC_UNDEF);
 	gic->port = (struct gic_port){.gic = gic};
-	am_reg_frame_init(&gic->frame, &gic_dist_table, gic->dist_index, &gic->port, 0);
+	am_reg_frame_init(&gic->frame, &gic_dist_table, gic->dist_index, &gic->port,
+			  am_gic_nr_irqs(gic));
 	*out = gic;
 	return 0;
 }
@@ -239,6 +240,7 @@ int am_gic_set_nr_irqs(struct am_gic *gic, unsigned nr_irqs)
 	am_lock(&gic->lock);
 	if (!gic->nr_irqs_set && !atomic_load(&gic->ready)) {
 		atomic_store(&gic->nr_irqs, nr_irqs);
+		gic->frame.nr_irqs = nr_irqs;
 		gic->nr_irqs_set = true;
 		err = 0;
 	}

@@ -306,35 +306,54 @@ static int icc_user_set_igrpen(struct gic_cpu *cpu, unsigned n, uint64_t value)
 
 #define ICC(crn, crm, op2) AM_GIC_SYSREG(3u, 0u, crn, crm, op2)
 
+/* What a row is: state, with a place in the save order; readable or writable only; not implemented.
+ */
+#define ICC_STATE(r, enc, order, n, f)                                                         \
+	{                                                                                      \
+		r, enc, order, n, icc_get_##f, icc_set_##f, icc_user_get_##f, icc_user_set_##f \
+	}
+#define ICC_RO(r, enc, n, f)                                \
+	{                                                   \
+		r, enc, 0, n, icc_get_##f, NULL, NULL, NULL \
+	}
+#define ICC_WO(r, enc, n, f)                                \
+	{                                                   \
+		r, enc, 0, n, NULL, icc_set_##f, NULL, NULL \
+	}
+#define ICC_NONE(r, enc, n, f)                                               \
+	{                                                                    \
+		r, enc, 0, n, NULL, NULL, icc_user_get_##f, icc_user_set_##f \
+	}
+
 /* Orders: CTLR first, because BPR1 depends on it; the group enables last. */
 /* clang-format off */
 const struct gic_icc_row gic_icc_rows[] = {
-	{"ICC_PMR_EL1",     ICC(4u, 6u, 0u),   3, 0, icc_get_pmr, icc_set_pmr, icc_user_get_pmr, icc_user_set_pmr},
-	{"ICC_IAR0_EL1",    ICC(12u, 8u, 0u),  0, 0, icc_get_iar, NULL, NULL, NULL},
-	{"ICC_EOIR0_EL1",   ICC(12u, 8u, 1u),  0, 0, NULL, icc_set_eoir, NULL, NULL},
-	{"ICC_HPPIR0_EL1",  ICC(12u, 8u, 2u),  0, 0, icc_get_hppir, NULL, NULL, NULL},
-	{"ICC_BPR0_EL1",    ICC(12u, 8u, 3u),  4, 0, icc_get_bpr, icc_set_bpr, icc_user_get_bpr, icc_user_set_bpr},
-	{"ICC_AP0R0_EL1",   ICC(12u, 8u, 4u),  6, 0, icc_get_apr, icc_set_apr, icc_user_get_apr, icc_user_set_apr},
-	{"ICC_AP0R1_EL1",   ICC(12u, 8u, 5u),  0, 0, NULL, NULL, icc_user_get_no_apr, icc_user_set_no_apr},
-	{"ICC_AP0R2_EL1",   ICC(12u, 8u, 6u),  0, 0, NULL, NULL, icc_user_get_no_apr, icc_user_set_no_apr},
-	{"ICC_AP0R3_EL1",   ICC(12u, 8u, 7u),  0, 0, NULL, NULL, icc_user_get_no_apr, icc_user_set_no_apr},
-	{"ICC_AP1R0_EL1",   ICC(12u, 9u, 0u),  7, 1, icc_get_apr, icc_set_apr, icc_user_get_apr, icc_user_set_apr},
-	{"ICC_AP1R1_EL1",   ICC(12u, 9u, 1u),  0, 1, NULL, NULL, icc_user_get_no_apr, icc_user_set_no_apr},
-	{"ICC_AP1R2_EL1",   ICC(12u, 9u, 2u),  0, 1, NULL, NULL, icc_user_get_no_apr, icc_user_set_no_apr},
-	{"ICC_AP1R3_EL1",   ICC(12u, 9u, 3u),  0, 1, NULL, NULL, icc_user_get_no_apr, icc_user_set_no_apr},
-	{"ICC_DIR_EL1",     ICC(12u, 11u, 1u), 0, 0, NULL, icc_set_dir, NULL, NULL},
-	{"ICC_RPR_EL1",     ICC(12u, 11u, 3u), 0, 0, icc_get_rpr, NULL, NULL, NULL},
-	{"ICC_SGI1R_EL1",   ICC(12u, 11u, 5u), 0, 1, NULL, icc_set_sgi, NULL, NULL},
-	{"ICC_ASGI1R_EL1",  ICC(12u, 11u, 6u), 0, 0, NULL, icc_set_sgi, NULL, NULL},
-	{"ICC_SGI0R_EL1",   ICC(12u, 11u, 7u), 0, 0, NULL, icc_set_sgi, NULL, NULL},
-	{"ICC_IAR1_EL1",    ICC(12u, 12u, 0u), 0, 1, icc_get_iar, NULL, NULL, NULL},
-	{"ICC_EOIR1_EL1",   ICC(12u, 12u, 1u), 0, 1, NULL, icc_set_eoir, NULL, NULL},
-	{"ICC_HPPIR1_EL1",  ICC(12u, 12u, 2u), 0, 1, icc_get_hppir, NULL, NULL, NULL},
-	{"ICC_BPR1_EL1",    ICC(12u, 12u, 3u), 5, 1, icc_get_bpr, icc_set_bpr, icc_user_get_bpr, icc_user_set_bpr},
-	{"ICC_CTLR_EL1",    ICC(12u, 12u, 4u), 2, 0, icc_get_ctlr, icc_set_ctlr, icc_user_get_ctlr, icc_user_set_ctlr},
-	{"ICC_SRE_EL1",     ICC(12u, 12u, 5u), 1, 0, icc_get_sre, icc_set_sre, icc_user_get_sre, icc_user_set_sre},
-	{"ICC_IGRPEN0_EL1", ICC(12u, 12u, 6u), 8, 0, icc_get_igrpen, icc_set_igrpen, icc_user_get_igrpen, icc_user_set_igrpen},
-	{"ICC_IGRPEN1_EL1", ICC(12u, 12u, 7u), 9, 1, icc_get_igrpen, icc_set_igrpen, icc_user_get_igrpen, icc_user_set_igrpen},
+	ICC_STATE("ICC_PMR_EL1",     ICC(4u, 6u, 0u),   3, 0, pmr),
+	ICC_RO("ICC_IAR0_EL1",       ICC(12u, 8u, 0u),  0, iar),
+	ICC_WO("ICC_EOIR0_EL1",      ICC(12u, 8u, 1u),  0, eoir),
+	ICC_RO("ICC_HPPIR0_EL1",     ICC(12u, 8u, 2u),  0, hppir),
+	ICC_STATE("ICC_BPR0_EL1",    ICC(12u, 8u, 3u),  4, 0, bpr),
+	ICC_STATE("ICC_AP0R0_EL1",   ICC(12u, 8u, 4u),  6, 0, apr),
+	ICC_NONE("ICC_AP0R1_EL1",    ICC(12u, 8u, 5u),  0, no_apr),
+	ICC_NONE("ICC_AP0R2_EL1",    ICC(12u, 8u, 6u),  0, no_apr),
+	ICC_NONE("ICC_AP0R3_EL1",    ICC(12u, 8u, 7u),  0, no_apr),
+	ICC_STATE("ICC_AP1R0_EL1",   ICC(12u, 9u, 0u),  7, 1, apr),
+	ICC_NONE("ICC_AP1R1_EL1",    ICC(12u, 9u, 1u),  1, no_apr),
+	ICC_NONE("ICC_AP1R2_EL1",    ICC(12u, 9u, 2u),  1, no_apr),
+	ICC_NONE("ICC_AP1R3_EL1",    ICC(12u, 9u, 3u),  1, no_apr),
+	ICC_WO("ICC_DIR_EL1",        ICC(12u, 11u, 1u), 0, dir),
+	ICC_RO("ICC_RPR_EL1",        ICC(12u, 11u, 3u), 0, rpr),
+	ICC_WO("ICC_SGI1R_EL1",      ICC(12u, 11u, 5u), 1, sgi),
+	ICC_WO("ICC_ASGI1R_EL1",     ICC(12u, 11u, 6u), 0, sgi),
+	ICC_WO("ICC_SGI0R_EL1",      ICC(12u, 11u, 7u), 0, sgi),
+	ICC_RO("ICC_IAR1_EL1",       ICC(12u, 12u, 0u), 1, iar),
+	ICC_WO("ICC_EOIR1_EL1",      ICC(12u, 12u, 1u), 1, eoir),
+	ICC_RO("ICC_HPPIR1_EL1",     ICC(12u, 12u, 2u), 1, hppir),
+	ICC_STATE("ICC_BPR1_EL1",    ICC(12u, 12u, 3u), 5, 1, bpr),
+	ICC_STATE("ICC_CTLR_EL1",    ICC(12u, 12u, 4u), 2, 0, ctlr),
+	ICC_STATE("ICC_SRE_EL1",     ICC(12u, 12u, 5u), 1, 0, sre),
+	ICC_STATE("ICC_IGRPEN0_EL1", ICC(12u, 12u, 6u), 8, 0, igrpen),
+	ICC_STATE("ICC_IGRPEN1_EL1", ICC(12u, 12u, 7u), 9, 1, igrpen),
 };
 
 const unsigned gic_nr_icc_rows = AM_ARRAY_SIZE(gic_icc_rows);

@@ -62,6 +62,7 @@ struct gic_cpu *gic_irq_lock(struct am_gic *gic, struct gic_irq *irq)
 	for (;;) {
 		struct gic_cpu *cpu = irq_home(gic, irq);
 
+		gic_race();
 		am_lock(&cpu->lock);
 		if (cpu->id == atomic_load_explicit(&irq->home, memory_order_relaxed))
 			return cpu;
@@ -128,7 +129,7 @@ static void irq_requeue(struct gic_cpu *cpu, struct gic_irq *irq)
 {
 	unsigned flags = gic_irq_flags(irq), key = GIC_NOT_QUEUED;
 
-	gic_must_hold(cpu);
+	gic_must_live(cpu, irq);
 	if ((flags & GIC_ENABLED) && !(flags & GIC_ACTIVE) && gic_irq_is_pending(flags)) {
 		key = atomic_load_explicit(&irq->priority, memory_order_relaxed) >> 2;
 		key |= flags & GIC_GROUP1 ? 1u << 6 : 0;
@@ -145,7 +146,7 @@ void gic_irq_change(struct gic_cpu *cpu, struct gic_irq *irq, unsigned set, unsi
 {
 	unsigned flags = (gic_irq_flags(irq) & ~clear) | set;
 
-	gic_must_hold(cpu);
+	gic_must_live(cpu, irq);
 	/* The only writer is who holds the lock: a plain store will do. */
 	atomic_store_explicit(&irq->flags, (uint8_t)flags, memory_order_relaxed);
 	irq_requeue(cpu, irq);
@@ -153,7 +154,7 @@ void gic_irq_change(struct gic_cpu *cpu, struct gic_irq *irq, unsigned set, unsi
 
 void gic_irq_set_priority(struct gic_cpu *cpu, struct gic_irq *irq, unsigned priority)
 {
-	gic_must_hold(cpu);
+	gic_must_live(cpu, irq);
 	atomic_store_explicit(&irq->priority, (uint8_t)priority, memory_order_relaxed);
 	irq_requeue(cpu, irq);
 }
@@ -208,6 +209,7 @@ void gic_irq_move(struct am_gic *gic, struct gic_irq *irq, struct gic_cpu *to, u
 		to = &gic->limbo;
 	for (;;) {
 		from = irq_home(gic, irq);
+		gic_race();
 		lock_two(from, to);
 		if (from->id == atomic_load_explicit(&irq->home, memory_order_relaxed))
 			break;

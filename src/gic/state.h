@@ -142,7 +142,17 @@ struct am_gic {
 	uint8_t *dist_index, *redist_index;
 };
 
-/* For builds that check the lock rules: -DAM_GIC_CHECK_LOCKS. */
+/*
+ * For builds that check the lock rules: -DAM_GIC_CHECK_LOCKS. There gic_race stands where another
+ * thread may come between, and lets it.
+ */
+static inline void gic_race(void)
+{
+#ifdef AM_GIC_CHECK_LOCKS
+	am_cpu_relax(63);
+#endif
+}
+
 static inline void gic_must_hold(struct gic_cpu *cpu)
 {
 #ifdef AM_GIC_CHECK_LOCKS
@@ -150,6 +160,18 @@ static inline void gic_must_hold(struct gic_cpu *cpu)
 		__builtin_trap();
 #else
 	(void)cpu;
+#endif
+}
+
+/* The lock that is held must be the one of the interrupt's home. */
+static inline void gic_must_live(struct gic_cpu *cpu, struct gic_irq *irq)
+{
+	gic_must_hold(cpu);
+#ifdef AM_GIC_CHECK_LOCKS
+	if (atomic_load_explicit(&irq->home, memory_order_relaxed) != cpu->id)
+		__builtin_trap();
+#else
+	(void)irq;
 #endif
 }
 

@@ -7,7 +7,7 @@
 #include "kvm/file.h"
 #include "vm/vm.h"
 
-/* ---- Creation --------------------------------------------------------------------------------- */
+/* ---- Creation ---- */
 
 /* KVM's order. The vCPUs must stand still and never have run. */
 static long create_vgic(struct vm *vm)
@@ -68,7 +68,7 @@ long kvm_create_device(struct vm *vm, uint64_t arg)
 	return kvm_copy_out(arg, &cd, sizeof(cd));
 }
 
-/* ---- Attributes ------------------------------------------------------------------------------- */
+/* ---- Attributes ---- */
 
 static bool is_region(const struct kvm_device_attr *a)
 {

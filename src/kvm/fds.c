@@ -20,7 +20,7 @@ static struct {
 	size_t size;
 } table = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* ---- Files ------------------------------------------------------------------------------------ */
+/* ---- Files ---- */
 
 struct kvm_file *kvm_file_create(const struct kvm_file_ops *ops, struct vm *vm)
 {
@@ -65,7 +65,7 @@ static struct kvm_file *file_get(int fd)
 	return f;
 }
 
-/* ---- Descriptors ------------------------------------------------------------------------------ */
+/* ---- Descriptors ---- */
 
 int kvm_fd_create(const char *name, size_t size)
 {
@@ -129,7 +129,7 @@ int kvm_fd_install(int fd, struct kvm_file *f)
 	return ok ? 0 : -ENOMEM;
 }
 
-/* ---- Entry points ----------------------------------------------------------------------------- */
+/* ---- Entry points ---- */
 
 static int result(long r)
 {

@@ -30,7 +30,7 @@ struct kvm_file {
 	struct vcpu *vcpu;
 };
 
-/* ---- fds.c ------------------------------------------------------------------------------------ */
+/* ---- fds.c ---- */
 
 /* A new descriptor of a file of @size bytes, not in the table yet; or -errno. */
 int kvm_fd_create(const char *name, size_t size);
@@ -42,12 +42,12 @@ struct kvm_file *kvm_file_create(const struct kvm_file_ops *ops, struct vm *vm);
 /* For a file that was never installed: without release. */
 void kvm_file_discard(struct kvm_file *f);
 
-/* ---- User memory (user.c): 0 or -EFAULT ------------------------------------------------------- */
+/* ---- User memory (user.c): 0 or -EFAULT ---- */
 
 int kvm_copy_in(void *to, uint64_t from, size_t len);
 int kvm_copy_out(uint64_t to, const void *from, size_t len);
 
-/* ---- The objects' ioctls ---------------------------------------------------------------------- */
+/* ---- The objects' ioctls ---- */
 
 extern const struct kvm_file_ops kvm_system_ops; /* system.c */
 extern const struct kvm_file_ops kvm_vm_ops;	 /* vm.c */

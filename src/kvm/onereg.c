@@ -23,7 +23,7 @@ union value {
 	union cpu_vreg v;
 };
 
-/* ---- Core registers --------------------------------------------------------------------------- */
+/* ---- Core registers ---- */
 
 enum {
 	CORE_WORDS = sizeof(struct kvm_regs) / 4,
@@ -120,7 +120,7 @@ static int core_set(struct vcpu *v, uint64_t id, const union value *in)
 	return 0;
 }
 
-/* ---- Timers ----------------------------------------------------------------------------------- */
+/* ---- Timers ---- */
 
 /* The virtual timer's CVAL and CNT have each other's encoding: ABI (kvm_arm64.h). */
 static const struct {
@@ -169,7 +169,7 @@ static void timer_set(struct vcpu *v, int n, uint64_t value)
 	}
 }
 
-/* ---- Banked registers: CCSIDR_EL1 ------------------------------------------------------------- */
+/* ---- Banked registers: CCSIDR_EL1 ---- */
 
 #define NR_CCSIDR	 2 /* L1 data, L1 instruction */
 #define SYSREG_CCSIDR	 SYSREG(3, 1, 0, 0, 0)
@@ -191,7 +191,7 @@ static int demux_get(struct vcpu *v, uint64_t id, uint32_t *out)
 	return err;
 }
 
-/* ---- One register ----------------------------------------------------------------------------- */
+/* ---- One register ---- */
 
 static int sysreg_check(uint64_t id)
 {
@@ -284,7 +284,7 @@ long kvm_set_one_reg(struct vcpu *v, uint64_t arg)
 	return err ? err : set_reg(v, reg.id, &value);
 }
 
-/* ---- The list --------------------------------------------------------------------------------- */
+/* ---- The list ---- */
 
 /* Counts always, writes while there is room. */
 struct list {

@@ -10,7 +10,8 @@ int kvm_copy_in(void *to, uint64_t from, size_t len)
 {
 	if (!mem_range_readable(from, len))
 		return -EFAULT;
-	memcpy(to, (const void *)(uintptr_t)from, len);
+	if (len)
+		memcpy(to, (const void *)(uintptr_t)from, len);
 	return 0;
 }
 
@@ -18,6 +19,7 @@ int kvm_copy_out(uint64_t to, const void *from, size_t len)
 {
 	if (!mem_range_writable(to, len))
 		return -EFAULT;
-	memcpy((void *)(uintptr_t)to, from, len);
+	if (len)
+		memcpy((void *)(uintptr_t)to, from, len);
 	return 0;
 }

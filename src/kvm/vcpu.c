@@ -12,7 +12,7 @@
 #include "kvm/file.h"
 #include "vm/vm.h"
 
-/* ---- KVM_CREATE_VCPU -------------------------------------------------------------------------- */
+/* ---- KVM_CREATE_VCPU ---- */
 
 /* The pages that user space maps: struct kvm_run, and one for the coalesced MMIO ring. */
 static int share_pages(struct vcpu *v, int fd, size_t len)
@@ -97,7 +97,7 @@ long kvm_create_vcpu(struct vm *vm, uint64_t id)
 	return r;
 }
 
-/* ---- KVM_ARM_VCPU_INIT ------------------------------------------------------------------------ */
+/* ---- KVM_ARM_VCPU_INIT ---- */
 
 #define KNOWN_FEATURES (KVM_ARM_VCPU_PTRAUTH_GENERIC + 1)
 /* The rest needs what this CPU does not have. */
@@ -137,7 +137,7 @@ static long vcpu_init(struct vcpu *v, uint64_t arg)
 	return 0;
 }
 
-/* ---- KVM_GET_MP_STATE, KVM_SET_MP_STATE ------------------------------------------------------- */
+/* ---- KVM_GET_MP_STATE, KVM_SET_MP_STATE ---- */
 
 static long get_mp_state(struct vcpu *v, uint64_t arg)
 {
@@ -173,7 +173,7 @@ static long set_mp_state(struct vcpu *v, uint64_t arg)
 	}
 }
 
-/* ---- Attributes: the timers' interrupts -------------------------------------------------------- */
+/* ---- Attributes: the timers' interrupts ---- */
 
 static long timer_irq_attr(struct vcpu *v, uint32_t request, const struct kvm_device_attr *a)
 {
@@ -217,7 +217,7 @@ long kvm_vcpu_attr(struct vcpu *v, uint32_t request, uint64_t arg)
 	return timer_irq_attr(v, request, &a);
 }
 
-/* ---- Dispatch --------------------------------------------------------------------------------- */
+/* ---- Dispatch ---- */
 
 static long vcpu_ioctl_locked(struct vcpu *v, uint32_t request, uint64_t arg)
 {

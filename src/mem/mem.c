@@ -48,7 +48,7 @@ struct mem {
 	struct mapping *by_id[MEM_MAX_SLOTS];
 };
 
-/* ---- Mappings and tables -------------------------------------------------------------------- */
+/* ---- Mappings and tables ---- */
 
 static void mapping_destroy(struct mapping *s)
 {
@@ -135,7 +135,7 @@ void mem_destroy(struct mem *m)
 	free(m);
 }
 
-/* ---- Changing slots ------------------------------------------------------------------------- */
+/* ---- Changing slots ---- */
 
 /* The first slot that ends above @gpa. */
 static unsigned first_above(const struct table *t, uint64_t gpa)
@@ -177,8 +177,7 @@ static int check_alone(const struct mem_slot *w)
 	if (!am_aligned(w->size, page) || !am_aligned(w->gpa, page))
 		return -EINVAL;
 	/* No user address has its top bits set, on any host: a tagged or kernel address. */
-	if (!am_aligned(w->hva, page) || w->hva >> 56 || w->size >> 56 ||
-	    (w->hva + w->size) >> 56)
+	if (!am_aligned(w->hva, page) || w->hva >> 56 || w->size >> 56 || (w->hva + w->size) >> 56)
 		return -EINVAL;
 #if defined(__x86_64__)
 	if (w->hva + w->size > (UINT64_C(1) << 47) - PAGE)
@@ -273,7 +272,7 @@ bool mem_nth(const struct mem *m, unsigned n, struct mem_slot *out)
 	return true;
 }
 
-/* ---- Looking up ----------------------------------------------------------------------------- */
+/* ---- Looking up ---- */
 
 static struct mapping *find(const struct table *t, uint64_t ipa, unsigned *hint)
 {

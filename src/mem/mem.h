@@ -16,8 +16,8 @@
 #define MEM_MAX_SLOTS 32767u
 
 enum { /* struct mem_slot.flags: the bits of the ABI */
-	MEM_LOG_DIRTY = 1,
-	MEM_READONLY = 2,
+       MEM_LOG_DIRTY = 1,
+       MEM_READONLY = 2,
 };
 
 struct mem_slot {

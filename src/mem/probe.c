@@ -23,8 +23,7 @@ bool mem_can_read(uint64_t addr)
 	/* A null pointer would mean "no mask": ask for its neighbour. */
 	uint64_t at = addr & ~UINT64_C(7) ? addr & ~UINT64_C(7) : 8;
 
-	return syscall(SYS_rt_sigprocmask, -1L, at, NULL, sizeof(uint64_t)) == 0 ||
-	       errno != EFAULT;
+	return syscall(SYS_rt_sigprocmask, -1L, at, NULL, sizeof(uint64_t)) == 0 || errno != EFAULT;
 }
 
 bool mem_can_write(uint64_t addr)
@@ -32,8 +31,8 @@ bool mem_can_write(uint64_t addr)
 	static const long add_0 = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
 	uint32_t unused = 0;
 
-	return syscall(SYS_futex, &unused, (long)FUTEX_WAKE_OP_PRIVATE, 0L, 0L,
-		       addr & ~UINT64_C(3), add_0) >= 0;
+	return syscall(SYS_futex, &unused, (long)FUTEX_WAKE_OP_PRIVATE, 0L, 0L, addr & ~UINT64_C(3),
+		       add_0) >= 0;
 }
 
 static bool each_page(uint64_t addr, size_t len, bool (*can)(uint64_t))

@@ -63,8 +63,7 @@ void timer_reset(struct timer *t)
 	t->next = TIMER_NEVER;
 }
 
-void timer_set_count(struct timer_offsets *vm, enum timer_which which, uint64_t value,
-		     uint64_t now)
+void timer_set_count(struct timer_offsets *vm, enum timer_which which, uint64_t value, uint64_t now)
 {
 	atomic_store_explicit(&vm->offset[which], now - value, memory_order_relaxed);
 	atomic_fetch_add_explicit(&vm->changes, 1, memory_order_release);

@@ -33,8 +33,8 @@ struct timer {
 		uint64_t ctl, cval;
 		bool level;
 	} t[TIMER_COUNT];
-	uint64_t next;	/* when an output rises, host time; TIMER_NEVER */
-	unsigned seen;	/* vm->changes that `next` is computed for */
+	uint64_t next; /* when an output rises, host time; TIMER_NEVER */
+	unsigned seen; /* vm->changes that `next` is computed for */
 	/* An output has changed; on the thread that made it change. */
 	void (*line)(void *opaque, enum timer_which which, bool level);
 	void *opaque;

@@ -43,7 +43,7 @@ static enum cpu_mmio_result env_mmio(void *opaque, uint64_t ipa, unsigned size, 
 	return CPU_MMIO_DONE;
 }
 
-/* ---- System registers ------------------------------------------------------------------------- */
+/* ---- System registers ---- */
 
 static int timer_sysreg(struct vcpu *v, enum timer_which which, enum timer_reg reg, bool write,
 			uint64_t *value)
@@ -91,7 +91,7 @@ static int env_sysreg(void *opaque, uint32_t id, bool write, uint64_t *value)
 	return am_gic_icc_read(gic, v->id, id, value);
 }
 
-/* ---- Interrupt lines -------------------------------------------------------------------------- */
+/* ---- Interrupt lines ---- */
 
 void vm_irq_line_changed(void *opaque, unsigned vcpu, bool irq, bool fiq)
 {

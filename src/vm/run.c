@@ -7,7 +7,7 @@
 #include "base/trace.h"
 #include "vm/vm.h"
 
-/* ---- First run -------------------------------------------------------------------------------- */
+/* ---- First run ---- */
 
 int vcpu_first_run(struct vcpu *v)
 {
@@ -35,7 +35,7 @@ int vcpu_first_run(struct vcpu *v)
 	return err;
 }
 
-/* ---- Waiting ---------------------------------------------------------------------------------- */
+/* ---- Waiting ---- */
 
 static bool runnable(struct vcpu *v)
 {
@@ -127,7 +127,7 @@ static int settle_power(struct vcpu *v, struct vm_exit *exit)
 	return 0;
 }
 
-/* ---- Exits ------------------------------------------------------------------------------------ */
+/* ---- Exits ---- */
 
 static int mmio_exit(struct vcpu *v, struct vm_exit *exit, bool *again)
 {
@@ -227,8 +227,8 @@ static int loop(struct vcpu *v, struct vm_exit *exit)
 /* Not blocked: what the program's own faults raise, and what a debugger sends. */
 static void block_signals(sigset_t *old)
 {
-	static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS,
-					    SIGABRT};
+	static const int never_blocked[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE,
+					    SIGTRAP, SIGSYS, SIGABRT};
 	sigset_t all;
 
 	sigfillset(&all);
@@ -239,13 +239,15 @@ static void block_signals(sigset_t *old)
 
 int vcpu_run(struct vcpu *v, struct vm_exit *exit)
 {
+	sigset_t outside;
 	int r;
 
-	block_signals(&v->outside);
+	block_signals(&outside);
+	v->outside = outside;
 	v->leave = false;
 	v->signals_checked = timer_now();
 	r = loop(v, exit);
-	pthread_sigmask(SIG_SETMASK, &v->outside, NULL);
+	pthread_sigmask(SIG_SETMASK, &outside, NULL);
 	if (r == -EINTR && !vm_gic(v->vm))
 		__atomic_store_n(v->user_irq_level,
 				 (uint64_t)timer_level(&v->timer, TIMER_VIRTUAL) |

@@ -17,7 +17,7 @@
 #include "base/bits.h"
 #include "base/trace.h"
 
-/* ---- Reset and power -------------------------------------------------------------------------- */
+/* ---- Reset and power ---- */
 
 void vcpu_reset(struct vcpu *v, uint64_t pc, uint64_t x0)
 {
@@ -80,7 +80,7 @@ void vcpu_set_user_irq(struct vcpu *v, bool fiq, bool level)
 	vcpu_wake(v);
 }
 
-/* ---- Sleep ------------------------------------------------------------------------------------ */
+/* ---- Sleep ---- */
 
 /*
  * The waker makes its condition true and then looks at `asleep`; the sleeper sets `asleep` and
@@ -145,7 +145,7 @@ int vcpu_sleep(struct vcpu *v, uint64_t deadline, bool (*done)(struct vcpu *v))
 	return err;
 }
 
-/* ---- Signals ---------------------------------------------------------------------------------- */
+/* ---- Signals ---- */
 
 static bool is_ignored(int sig)
 {

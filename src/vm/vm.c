@@ -109,7 +109,7 @@ void vm_put(struct vm *vm)
 		vm_destroy(vm);
 }
 
-/* ---- vCPUs ------------------------------------------------------------------------------------ */
+/* ---- vCPUs ---- */
 
 /* Aff0 has 16 values only, so that the target list of an SGI reaches all of them. */
 uint64_t vm_mpidr(unsigned id)
@@ -147,6 +147,7 @@ int vm_vcpu_check(struct vm *vm, unsigned id)
 
 int vm_vcpu_create(struct vm *vm, unsigned id, struct vcpu **out)
 {
+	pthread_mutexattr_t recursive;
 	struct vcpu *v = vm->spare[id];
 
 	if (v) {
@@ -164,7 +165,11 @@ int vm_vcpu_create(struct vm *vm, unsigned id, struct vcpu **out)
 		free(v);
 		return -ENOMEM;
 	}
-	pthread_mutex_init(&v->mutex, NULL);
+	/* Recursive: a signal handler that interrupts a sleeping vCPU may use its descriptor. */
+	pthread_mutexattr_init(&recursive);
+	pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&v->mutex, &recursive);
+	pthread_mutexattr_destroy(&recursive);
 	am_lock_init(&v->power_lock);
 	atomic_init(&v->power, VCPU_RUNNABLE);
 	atomic_init(&v->wake_fd, -1);
@@ -223,7 +228,7 @@ void vm_unlock_vcpus(struct vm *vm)
 		pthread_mutex_unlock(&vm_vcpu_nth(vm, n)->mutex);
 }
 
-/* ---- Interrupt controller --------------------------------------------------------------------- */
+/* ---- Interrupt controller ---- */
 
 struct am_gic *vm_gic(struct vm *vm)
 {

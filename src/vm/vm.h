@@ -94,7 +94,7 @@ struct vcpu {
 	atomic_int wake_fd; /* eventfd, made when it first sleeps; -1 */
 };
 
-/* ---- VM (vm.c) -------------------------------------------------------------------------------- */
+/* ---- VM (vm.c) ---- */
 
 int vm_create(unsigned ipa_bits, struct vm **out);
 void vm_get(struct vm *vm);
@@ -120,7 +120,7 @@ void vm_unlock_vcpus(struct vm *vm);
 int vm_create_gic(struct vm *vm);
 struct am_gic *vm_gic(struct vm *vm);
 
-/* ---- vCPU (vcpu.c) ---------------------------------------------------------------------------- */
+/* ---- vCPU (vcpu.c) ---- */
 
 /* Architectural reset; the power state stays. */
 void vcpu_reset(struct vcpu *v, uint64_t pc, uint64_t x0);
@@ -140,7 +140,7 @@ bool vcpu_signal_pending(struct vcpu *v);
 /* The interrupt inputs of a vCPU where there is no GIC. */
 void vcpu_set_user_irq(struct vcpu *v, bool fiq, bool level);
 
-/* ---- Running (run.c) -------------------------------------------------------------------------- */
+/* ---- Running (run.c) ---- */
 
 enum vm_exit_kind { VM_EXIT_MMIO, VM_EXIT_NISV, VM_EXIT_SYSTEM_EVENT };
 
@@ -161,7 +161,7 @@ int vcpu_run(struct vcpu *v, struct vm_exit *exit);
 /* Finish the access of VM_EXIT_MMIO, if one is pending. */
 void vcpu_complete_mmio(struct vcpu *v, uint64_t value);
 
-/* ---- What surrounds the CPU and the firmware (env.c, power.c) ---------------------------------- */
+/* ---- What surrounds the CPU and the firmware (env.c, power.c) ---- */
 
 extern const struct cpu_ops vm_cpu_ops;
 extern const struct fw_ops vm_fw_ops;

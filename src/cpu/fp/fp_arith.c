@@ -9,7 +9,7 @@
  */
 #include "cpu/fp/fp_parts.h"
 
-/* ---- Sum ---------------------------------------------------------------------------------- */
+/* ---- Sum ---- */
 
 /* Numbers that are not zero. */
 FP_INLINE uint64_t add_numbers(unsigned n, struct fp_num a, struct fp_num b, uint32_t fpcr,
@@ -58,7 +58,7 @@ FP_INLINE uint64_t add(unsigned n, uint64_t a, uint64_t b, bool subtract, uint32
 	return add_numbers(n, fp_unpack(n, a), fp_unpack(n, b), fpcr, fpsr);
 }
 
-/* ---- Product and quotient ----------------------------------------------------------------- */
+/* ---- Product and quotient ---- */
 
 FP_INLINE uint64_t mul(unsigned n, uint64_t a, uint64_t b, bool mulx, uint32_t fpcr, uint32_t *fpsr)
 {
@@ -128,7 +128,7 @@ FP_INLINE uint64_t div(unsigned n, uint64_t a, uint64_t b, uint32_t fpcr, uint32
 	return fp_round(n, r, fpcr, fpsr);
 }
 
-/* ---- Square root -------------------------------------------------------------------------- */
+/* ---- Square root ---- */
 
 /* The root of m * 2^62, at least 2^62, rounded down with a sticky bit 0 that no result needs. */
 static uint64_t isqrt(uint64_t m)
@@ -172,7 +172,7 @@ FP_INLINE uint64_t square_root(unsigned n, uint64_t a, uint32_t fpcr, uint32_t *
 	return fp_round(n, (struct fp_num){false, x.exp / 2, root << 1}, fpcr, fpsr);
 }
 
-/* ---- Integral values ---------------------------------------------------------------------- */
+/* ---- Integral values ---- */
 
 FP_INLINE uint64_t round_int(unsigned n, uint64_t a, enum fp_rounding rounding, bool exact,
 			     uint32_t fpcr, uint32_t *fpsr)
@@ -210,7 +210,7 @@ FP_INLINE uint64_t round_int(unsigned n, uint64_t a, enum fp_rounding rounding, 
 	       (((uint64_t)(fp_bias(n) + 62 - lz) << frac) + (mag >> (63 - frac)));
 }
 
-/* ---- For each format ---------------------------------------------------------------------- */
+/* ---- For each format ---- */
 
 #define ARITH(n, T)                                                                    \
 	T fp##n##_add_soft(T a, T b, uint32_t fpcr, uint32_t *fpsr)                    \
@@ -246,7 +246,7 @@ FP_INLINE uint64_t round_int(unsigned n, uint64_t a, enum fp_rounding rounding, 
 ARITH(32, uint32_t)
 ARITH(64, uint64_t)
 
-/* ---- The host's environment --------------------------------------------------------------- */
+/* ---- The host's environment ---- */
 
 #if defined(__x86_64__)
 

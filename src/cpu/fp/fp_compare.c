@@ -53,19 +53,19 @@ FP_INLINE uint64_t extreme(unsigned n, uint64_t a, uint64_t b, bool min, bool nu
 	{                                                                           \
 		return compare(n, a, b, signal, fpcr, fpsr);                        \
 	}                                                                           \
-	T fp##n##_max(T a, T b, uint32_t fpcr, uint32_t *fpsr)                      \
+	T fp##n##_max_soft(T a, T b, uint32_t fpcr, uint32_t *fpsr)                 \
 	{                                                                           \
 		return (T)extreme(n, a, b, false, false, fpcr, fpsr);               \
 	}                                                                           \
-	T fp##n##_min(T a, T b, uint32_t fpcr, uint32_t *fpsr)                      \
+	T fp##n##_min_soft(T a, T b, uint32_t fpcr, uint32_t *fpsr)                 \
 	{                                                                           \
 		return (T)extreme(n, a, b, true, false, fpcr, fpsr);                \
 	}                                                                           \
-	T fp##n##_maxnm(T a, T b, uint32_t fpcr, uint32_t *fpsr)                    \
+	T fp##n##_maxnm_soft(T a, T b, uint32_t fpcr, uint32_t *fpsr)               \
 	{                                                                           \
 		return (T)extreme(n, a, b, false, true, fpcr, fpsr);                \
 	}                                                                           \
-	T fp##n##_minnm(T a, T b, uint32_t fpcr, uint32_t *fpsr)                    \
+	T fp##n##_minnm_soft(T a, T b, uint32_t fpcr, uint32_t *fpsr)               \
 	{                                                                           \
 		return (T)extreme(n, a, b, true, true, fpcr, fpsr);                 \
 	}

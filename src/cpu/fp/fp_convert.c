@@ -5,7 +5,7 @@
  */
 #include "cpu/fp/fp_parts.h"
 
-/* ---- Between formats ---------------------------------------------------------------------- */
+/* ---- Between formats ---- */
 
 /* FPConvertNaN(): the payload keeps its most significant bits and the NaN becomes quiet. */
 FP_INLINE uint64_t convert_nan(unsigned to, unsigned from, uint64_t a)
@@ -80,7 +80,7 @@ uint64_t fp16_to_fp64(uint16_t a, uint32_t fpcr, uint32_t *fpsr)
 	return convert(64, 16, a, FP_RN, fpcr, fpsr);
 }
 
-/* ---- To integers -------------------------------------------------------------------------- */
+/* ---- To integers ---- */
 
 /*
  * FPToFixed(): a * 2^fbits as an integer that is at most @max, or if negative at least -@min.
@@ -126,7 +126,7 @@ FP_INLINE uint64_t to_fixed(unsigned n, uint64_t a, unsigned fbits, enum fp_roun
 	return sign ? -mag : mag;
 }
 
-/* ---- From integers ------------------------------------------------------------------------ */
+/* ---- From integers ---- */
 
 FP_INLINE uint64_t from_fixed(unsigned n, bool sign, uint64_t mag, unsigned fbits, uint32_t fpcr,
 			      uint32_t *fpsr)
@@ -139,37 +139,37 @@ FP_INLINE uint64_t from_fixed(unsigned n, bool sign, uint64_t mag, unsigned fbit
 	return fp_round(n, (struct fp_num){sign, 63 - lz - (int)fbits, mag << lz}, fpcr, fpsr);
 }
 
-#define FIXED(n, T)                                                                             \
-	T fp##n##_from_s64_soft(int64_t v, unsigned fbits, uint32_t fpcr, uint32_t *fpsr)       \
-	{                                                                                       \
-		return (T)from_fixed(n, v < 0, v < 0 ? -(uint64_t)v : (uint64_t)v, fbits, fpcr, \
-				     fpsr);                                                     \
-	}                                                                                       \
-	T fp##n##_from_u64(uint64_t v, unsigned fbits, uint32_t fpcr, uint32_t *fpsr)           \
-	{                                                                                       \
-		return (T)from_fixed(n, false, v, fbits, fpcr, fpsr);                           \
-	}                                                                                       \
-	int64_t fp##n##_to_s64(T a, unsigned fbits, enum fp_rounding rounding, uint32_t fpcr,   \
-			       uint32_t *fpsr)                                                  \
-	{                                                                                       \
-		return (int64_t)to_fixed(n, a, fbits, rounding, UINT64_C(1) << 63, INT64_MAX,   \
-					 fpcr, fpsr);                                           \
-	}                                                                                       \
-	uint64_t fp##n##_to_u64(T a, unsigned fbits, enum fp_rounding rounding, uint32_t fpcr,  \
-				uint32_t *fpsr)                                                 \
-	{                                                                                       \
-		return to_fixed(n, a, fbits, rounding, 0, UINT64_MAX, fpcr, fpsr);              \
-	}                                                                                       \
-	int32_t fp##n##_to_s32(T a, unsigned fbits, enum fp_rounding rounding, uint32_t fpcr,   \
-			       uint32_t *fpsr)                                                  \
-	{                                                                                       \
-		return (int32_t)to_fixed(n, a, fbits, rounding, UINT64_C(1) << 31, INT32_MAX,   \
-					 fpcr, fpsr);                                           \
-	}                                                                                       \
-	uint32_t fp##n##_to_u32(T a, unsigned fbits, enum fp_rounding rounding, uint32_t fpcr,  \
-				uint32_t *fpsr)                                                 \
-	{                                                                                       \
-		return (uint32_t)to_fixed(n, a, fbits, rounding, 0, UINT32_MAX, fpcr, fpsr);    \
+#define FIXED(n, T)                                                                                \
+	T fp##n##_from_s64_soft(int64_t v, unsigned fbits, uint32_t fpcr, uint32_t *fpsr)          \
+	{                                                                                          \
+		return (T)from_fixed(n, v < 0, v < 0 ? -(uint64_t)v : (uint64_t)v, fbits, fpcr,    \
+				     fpsr);                                                        \
+	}                                                                                          \
+	T fp##n##_from_u64(uint64_t v, unsigned fbits, uint32_t fpcr, uint32_t *fpsr)              \
+	{                                                                                          \
+		return (T)from_fixed(n, false, v, fbits, fpcr, fpsr);                              \
+	}                                                                                          \
+	int64_t fp##n##_to_s64_soft(T a, unsigned fbits, enum fp_rounding rounding, uint32_t fpcr, \
+				    uint32_t *fpsr)                                                \
+	{                                                                                          \
+		return (int64_t)to_fixed(n, a, fbits, rounding, UINT64_C(1) << 63, INT64_MAX,      \
+					 fpcr, fpsr);                                              \
+	}                                                                                          \
+	uint64_t fp##n##_to_u64_soft(T a, unsigned fbits, enum fp_rounding rounding,               \
+				     uint32_t fpcr, uint32_t *fpsr)                                \
+	{                                                                                          \
+		return to_fixed(n, a, fbits, rounding, 0, UINT64_MAX, fpcr, fpsr);                 \
+	}                                                                                          \
+	int32_t fp##n##_to_s32_soft(T a, unsigned fbits, enum fp_rounding rounding, uint32_t fpcr, \
+				    uint32_t *fpsr)                                                \
+	{                                                                                          \
+		return (int32_t)to_fixed(n, a, fbits, rounding, UINT64_C(1) << 31, INT32_MAX,      \
+					 fpcr, fpsr);                                              \
+	}                                                                                          \
+	uint32_t fp##n##_to_u32_soft(T a, unsigned fbits, enum fp_rounding rounding,               \
+				     uint32_t fpcr, uint32_t *fpsr)                                \
+	{                                                                                          \
+		return (uint32_t)to_fixed(n, a, fbits, rounding, 0, UINT32_MAX, fpcr, fpsr);       \
 	}
 
 FIXED(32, uint32_t)

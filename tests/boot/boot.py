@@ -1,0 +1,305 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Boots Debian's arm64 kernel and looks whether the machine it finds itself on is a good one.
+
+Each scenario is one aspect, named below, and fails with the guest's last words. "--qemu" runs the
+same against QEMU's emulation, where what it means stays the same: a check of the test itself.
+"""
+import argparse
+import gzip
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import guest  # noqa: E402
+from guest import Failed, Guest  # noqa: E402
+
+
+class Runner:
+    def __init__(self, program, timeout, use_qemu):
+        self.program = program
+        self.timeout = timeout
+        self.use_qemu = use_qemu
+
+    def start(self, expect_trouble=False, **kw):
+        if self.use_qemu:
+            extra = kw.pop("extra", ())
+            command = guest.qemu(**kw)
+            if "--no-reboot" in extra:
+                command.append("-no-reboot")
+        else:
+            command = guest.armature(self.program, **kw)
+        return Guest(command, self.timeout, expect_trouble=expect_trouble)
+
+
+def expect(g, what, got, wanted):
+    if got != wanted:
+        g.fail("%s: %r, not %r" % (what, got, wanted))
+
+
+def check_interrupts(g, text, cpus):
+    """Every CPU has had timer interrupts through the GICv3; the UART is on INTID 33."""
+    timer = re.search(r"^ *\d+:((?: +\d+){%d}) +GICv3 +27 +Level +arch_timer" % cpus, text, re.M)
+    if not timer or 0 in map(int, timer.group(1).split()):
+        g.fail("no timer interrupts on every one of %d CPUs:\n%s" % (cpus, text))
+    if not re.search(r"GICv3 +33 +Level +uart-pl011", text):
+        g.fail("no UART interrupt:\n%s" % text)
+
+
+def default(r):
+    """tools/run with commands in a pipe that has ended before the guest boots; status 0."""
+    if r.use_qemu:
+        return
+    env = dict(os.environ, ARMATURE=r.program)
+    env.pop("CPUS", None)
+    p = subprocess.run([os.path.join(guest.ROOT, "tools", "run")], env=env, stdout=subprocess.PIPE,
+                       input=b"uname -m; nproc; cat /proc/interrupts; poweroff -f\n",
+                       timeout=r.timeout)
+    text = p.stdout.decode("utf-8", "replace").replace("\r\n", "\n")
+    if p.returncode:
+        raise Failed("tools/run: status %d\n%s" % (p.returncode, text[-3000:]))
+    for wanted in (r"^aarch64$", r"^2$", r"GICv3 +27 +Level +arch_timer", r"Machine model|Linux"):
+        if not re.search(wanted, text, re.M):
+            raise Failed("tools/run: no match for %r in\n%s" % (wanted, text[-3000:]))
+
+
+def cpus(r, n):
+    """N CPUs come up, each runs programs, each takes interrupts."""
+    with r.start(cpus=n) as g:
+        g.shell()
+        expect(g, "uname -m", g.run("uname -m"), "aarch64")
+        expect(g, "nproc", g.run("nproc"), str(n))
+        for i in range(n):
+            mask = "%x" % (1 << i)
+            expect(g, "program on CPU %d" % i,
+                   g.run("taskset %s sh -c 'cut -d\" \" -f39 /proc/self/stat'" % mask), str(i))
+        check_interrupts(g, g.run("cat /proc/interrupts"), n)
+        g.power_off()
+
+
+def memory(r, size, low, high):
+    """The guest has the memory asked for (KiB, after the kernel's own), and can use it."""
+    with r.start(cpus=2, memory=size) as g:
+        g.shell()
+        total = int(g.run("awk '/MemTotal/{print $2}' /proc/meminfo"))
+        if not low <= total <= high:
+            g.fail("MemTotal %d kB with --memory %s" % (total, size))
+        g.power_off()
+
+
+def fork_storm(r):
+    """Four shells at once, on two CPUs, each making and reaping several hundred processes."""
+    each = 150
+    with r.start(cpus=2) as g:
+        g.shell()
+        text = g.run("for w in 1 2 3 4; do (i=0; bad=0; while [ $i -lt %d ]; do "
+                     "[ \"$(echo $i)\" = $i ] || bad=1; busybox true || bad=1; i=$((i+1)); done; "
+                     "echo worker $w did $i bad $bad) & done; wait" % each)
+        expect(g, "workers", sorted(re.findall(r"worker.*", text)),
+               ["worker %d did %d bad 0" % (w, each) for w in (1, 2, 3, 4)])
+        forks = int(g.run("awk '/^processes/{print $2}' /proc/stat"))
+        if forks < 8 * each:
+            g.fail("only %d processes were made" % forks)
+        g.power_off()
+
+
+def checksums(r):
+    """md5sum over 64 MiB of known data, and two others over less: integer code, and pipes."""
+    line = b"The quick brown fox 0123456789\n"
+    size = 64 << 20
+    data = (line * (size // len(line) + 1))[:size]
+    with r.start(cpus=2) as g:
+        g.shell()
+        make = "yes '%s'" % line.decode().strip()
+        # The data is the same in a file, so memory is in it and not only a pipe.
+        g.run("%s | head -c %d > /tmp/data" % (make, size))
+        got = g.run("md5sum < /tmp/data")
+        expect(g, "md5sum", got.split()[0], hashlib.md5(data).hexdigest())
+        for tool, n in (("sha256sum", 8 << 20), ("sha512sum", 4 << 20)):
+            got = g.run("head -c %d /tmp/data | %s" % (n, tool))
+            expect(g, tool, got.split()[0], hashlib.new(tool[:-3], data[:n]).hexdigest())
+        g.power_off()
+
+
+def floating_point(r):
+    """Series summed by awk: every digit as on the host."""
+    n = 200000
+    s = t = 0.0
+    for i in range(1, n + 1):
+        s += 1 / (i * i)
+        t += (1 if i % 2 else -1) / i
+    wanted = "%.17g %.17g" % (s, t)
+    with r.start(cpus=2) as g:
+        g.shell()
+        got = g.run("awk 'BEGIN { for (i = 1; i <= %d; i++) { s += 1 / (i * i); "
+                    "t += (i %% 2 ? 1 : -1) / i }; printf \"%%.17g %%.17g\", s, t }'" % n)
+        expect(g, "awk's sums", got, wanted)
+        # Newton's method for a root, and the series of e, remainders and conversions.
+        x, e, f = 1.0, 0.0, 1.0
+        for i in range(1, 31):
+            x = (x + 7 / x) / 2
+            e += f
+            f /= i
+        got = g.run("awk 'BEGIN { x = 1; f = 1; for (i = 1; i <= 30; i++) { x = (x + 7 / x) / 2; "
+                    "e += f; f /= i }; printf \"%.17g %.17g %.17g %d %.3e\", x, e, "
+                    "1e15 % 7.25, -2.75e9, 1 / 3e300 }'")
+        expect(g, "awk's iterations", got, "%.17g %.17g %.17g %d %.3e" %
+               (x, e, 1e15 % 7.25, -2.75e9, 1 / 3e300))
+        g.power_off()
+
+
+def sleep_accuracy(r):
+    """sleep takes as long as it says, by the guest's clock and by the host's; the date is right."""
+    with r.start(cpus=2) as g:
+        g.shell()
+        for seconds in (1, 3):
+            start = time.monotonic()
+            text = g.run("read a b < /proc/uptime; sleep %d; read c d < /proc/uptime; echo $a $c"
+                         % seconds)
+            outside = time.monotonic() - start
+            a, c = map(float, text.split())
+            # Upwards a loaded host may add anything; by the guest's clock, less.
+            if not seconds - 0.02 <= c - a <= seconds + 0.7:
+                g.fail("sleep %d took %.2f s by the guest's clock" % (seconds, c - a))
+            if not seconds <= outside <= seconds + 3:
+                g.fail("sleep %d took %.2f s by the host's clock" % (seconds, outside))
+        date = int(g.run("date +%s"))
+        if abs(date - time.time()) > 5:
+            g.fail("the guest's date is %d s off" % (date - time.time()))
+        g.power_off()
+
+
+def reboot(r):
+    """A reset starts the guest again; with --no-reboot it ends with status 4."""
+    with r.start(cpus=2) as g:
+        g.shell()
+        g.run("echo leftover > /tmp/file")
+        at = len(g.output)
+        g.send("reboot -f\n")
+        at = g.wait_for(guest.READY, at)
+        g.wait_for(b"# ", at)
+        g.output = b""
+        g.send("stty -echo; echo quiet''now; sh 2>&1 | cat\n")
+        g.wait_for(b"quietnow")
+        expect(g, "files from before", g.run("ls /tmp"), "")
+        expect(g, "nproc", g.run("nproc"), "2")
+        g.power_off()
+    with r.start(cpus=2, extra=["--no-reboot"]) as g:
+        g.shell()
+        g.send("reboot -f\n")
+        g.wait(0 if r.use_qemu else 4)
+
+
+def panic(r):
+    """A panic with panic=-1 is a reset: status 4 with --no-reboot. So is a boot without a disk."""
+    with r.start(expect_trouble=True, cpus=2, append="quiet panic=-1",
+                 extra=["--no-reboot"]) as g:
+        g.shell()
+        g.send("echo c > /proc/sysrq-trigger\n")
+        g.wait(0 if r.use_qemu else 4)
+        if b"Kernel panic" not in g.output:
+            g.fail("no panic was reported")
+    if r.use_qemu:
+        return
+    command = [r.program, "run", "--kernel", guest.KERNEL, "--no-reboot", "--append", "panic=-1"]
+    with Guest(command, r.timeout, expect_trouble=True) as g:
+        g.wait(4)
+        if b"Unable to mount root fs" not in g.output:
+            g.fail("no initrd, but not the panic about it")
+
+
+def long_input(r):
+    """192 KiB typed at the console as fast as it takes them: none lost, none changed."""
+    lines = b"".join(b"%06d all work and no play makes Jack a dull boy\n" % i for i in range(4096))
+    with r.start(cpus=2) as g:
+        g.shell()
+        g.send("echo rea''dy; head -c %d | md5sum; echo do''ne\n" % len(lines))
+        # The shell reads the console line by line, so what follows its command is head's.
+        g.wait_for(b"ready")
+        g.send(lines)
+        at = g.wait_for(hashlib.md5(lines).hexdigest().encode())
+        g.wait_for(b"done", at)
+        g.power_off()
+
+
+def compressed_kernel(r):
+    """The same kernel through gzip."""
+    if r.use_qemu:
+        return
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "Image.gz")
+        with open(guest.KERNEL, "rb") as src, gzip.open(path, "wb", 1) as dst:
+            dst.write(src.read())
+        with r.start(kernel=path) as g:
+            g.shell()
+            expect(g, "uname -m", g.run("uname -m"), "aarch64")
+            g.power_off()
+
+
+def boot_and_off(r):
+    """The shortest useful run: for --repeat."""
+    with r.start(cpus=2) as g:
+        g.shell()
+        expect(g, "nproc", g.run("nproc"), "2")
+        g.power_off()
+
+
+SCENARIOS = {
+    "default": default,
+    "cpus-1": lambda r: cpus(r, 1),
+    "cpus-2": lambda r: cpus(r, 2),
+    "cpus-4": lambda r: cpus(r, 4),
+    "cpus-8": lambda r: cpus(r, 8),
+    "memory-256M": lambda r: memory(r, "256M", 180000, 262144),
+    "memory-4G": lambda r: memory(r, "4G", 3900000, 4194304),
+    "fork-storm": fork_storm,
+    "checksums": checksums,
+    "floating-point": floating_point,
+    "sleep": sleep_accuracy,
+    "reboot": reboot,
+    "panic": panic,
+    "long-input": long_input,
+    "gzip": compressed_kernel,
+    "boot": boot_and_off,
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("scenario", nargs="*", help="default: all of " + " ".join(SCENARIOS))
+    parser.add_argument("--program", default=os.path.join(guest.ROOT, "build/src/vmm/armature"))
+    parser.add_argument("--repeat", type=int, default=1, metavar="N",
+                        help="run each scenario N times, and say how long they took")
+    parser.add_argument("--timeout", type=float, default=180, metavar="SECONDS",
+                        help="for any one step (default 180)")
+    parser.add_argument("--qemu", action="store_true", help="test QEMU instead")
+    args = parser.parse_args()
+    unknown = [s for s in args.scenario if s not in SCENARIOS]
+    if unknown:
+        parser.error("no such scenario: %s (there are: %s)" %
+                     (" ".join(unknown), " ".join(SCENARIOS)))
+    guest.prepare()
+    runner = Runner(os.path.abspath(args.program), args.timeout, args.qemu)
+    failures = 0
+    for name in args.scenario or SCENARIOS:
+        for i in range(args.repeat):
+            label = name if args.repeat == 1 else "%s %d/%d" % (name, i + 1, args.repeat)
+            start = time.monotonic()
+            try:
+                SCENARIOS[name](runner)
+                print("ok    %-20s %6.1f s" % (label, time.monotonic() - start), flush=True)
+            except (Failed, subprocess.TimeoutExpired, BrokenPipeError) as e:
+                failures += 1
+                print("FAIL  %-20s %6.1f s: %s" % (label, time.monotonic() - start, e), flush=True)
+    if failures:
+        print("%d failed" % failures)
+    sys.exit(1 if failures else 0)
+
+
+if __name__ == "__main__":
+    main()

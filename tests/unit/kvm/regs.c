@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/* KVM_GET_REG_LIST, KVM_GET_ONE_REG, KVM_SET_ONE_REG. */
+#include "machine.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static int get(struct machine *m, uint64_t id, void *p)
+{
+	struct kvm_one_reg r = {.id = id, .addr = (uintptr_t)p};
+
+	return kvm_ptr(m->vcpu[0], KVM_GET_ONE_REG, &r);
+}
+
+static int set(struct machine *m, uint64_t id, const void *p)
+{
+	struct kvm_one_reg r = {.id = id, .addr = (uintptr_t)p};
+
+	return kvm_ptr(m->vcpu[0], KVM_SET_ONE_REG, &r);
+}
+
+static struct kvm_reg_list *reg_list(struct machine *m)
+{
+	struct kvm_reg_list probe = {0}, *l;
+
+	assert_int_equal(kvm_ptr(m->vcpu[0], KVM_GET_REG_LIST, &probe), -E2BIG);
+	assert_true(probe.n > 100);
+	l = calloc(1, sizeof(*l) + probe.n * 8);
+	l->n = probe.n - 1;
+	assert_int_equal(kvm_ptr(m->vcpu[0], KVM_GET_REG_LIST, l), -E2BIG);
+	assert_int_equal(l->n, probe.n);
+	assert_int_equal(kvm_ptr(m->vcpu[0], KVM_GET_REG_LIST, l), 0);
+	assert_int_equal(l->n, probe.n);
+	return l;
+}
+
+static bool listed(const struct kvm_reg_list *l, uint64_t id)
+{
+	for (uint64_t n = 0; n < l->n; n++) {
+		if (l->reg[n] == id)
+			return true;
+	}
+	return false;
+}
+
+/* A VMM migrates with a loop that knows nothing: everything listed can be read and put back. */
+static void listed_registers_go_both_ways(void **state)
+{
+	struct machine m;
+	uint8_t value[16];
+
+	machine_create(&m, 1, true);
+	struct kvm_reg_list *l = reg_list(&m);
+
+	for (uint64_t n = 0; n < l->n; n++) {
+		if (get(&m, l->reg[n], value) || set(&m, l->reg[n], value))
+			fail_msg("register 0x%llx", (unsigned long long)l->reg[n]);
+		for (uint64_t k = 0; k < n; k++)
+			assert_true(l->reg[k] != l->reg[n]);
+	}
+	free(l);
+	machine_destroy(&m);
+}
+
+/* Those that KVM's own test insists on, apart from features that this CPU has not. */
+static void blessed_registers_are_listed(void **state)
+{
+	static const uint64_t ids[] = {
+	    REG_X(0),
+	    REG_X(30),
+	    REG_CORE(regs.sp),
+	    REG_CORE(regs.pc),
+	    REG_CORE(regs.pstate),
+	    REG_CORE(sp_el1),
+	    REG_CORE(elr_el1),
+	    REG_CORE(spsr[0]),
+	    REG_CORE(spsr[4]),
+	    0x6040000000100054,
+	    0x60400000001000d0,
+	    0x60200000001000d4,
+	    0x60200000001000d5,
+	    0x6030000000140000,
+	    0x6030000000140003,
+	    0x603000000013df19,
+	    0x603000000013df02,
+	    0x603000000013df1a,
+	    ARM64_SYS_REG(3, 0, 0, 0, 0),
+	    ARM64_SYS_REG(3, 0, 0, 0, 5),
+	    ARM64_SYS_REG(2, 0, 0, 0, 4),
+	    ARM64_SYS_REG(2, 0, 0, 15, 7),
+	    ARM64_SYS_REG(3, 0, 0, 7, 7),
+	    ARM64_SYS_REG(3, 0, 1, 0, 0),
+	    ARM64_SYS_REG(3, 0, 2, 0, 0),
+	    ARM64_SYS_REG(3, 0, 12, 0, 0),
+	    ARM64_SYS_REG(3, 0, 14, 1, 0),
+	    ARM64_SYS_REG(3, 3, 13, 0, 2),
+	    ARM64_SYS_REG(3, 3, 0, 0, 1),
+	};
+	struct machine m;
+
+	machine_create(&m, 1, true);
+	struct kvm_reg_list *l = reg_list(&m);
+
+	for (unsigned n = 0; n < sizeof(ids) / sizeof(ids[0]); n++) {
+		if (!listed(l, ids[n]))
+			fail_msg("register 0x%llx", (unsigned long long)ids[n]);
+	}
+	free(l);
+	machine_destroy(&m);
+}
+
+static void reset_values(void **state)
+{
+	struct machine m;
+
+	machine_create(&m, 3, true);
+	assert_int_equal(reg_get(&m, 0, REG_CORE(regs.pstate)), 0x3c5);
+	for (unsigned n = 0; n < 31; n++)
+		assert_int_equal(x_get(&m, 0, n), 0);
+	assert_int_equal(reg_get(&m, 0, ARM64_SYS_REG(3, 0, 1, 0, 0)), 0x00c50078);
+	assert_int_equal(reg_get(&m, 0, ARM64_SYS_REG(3, 0, 2, 0, 0)), 0x1de7ec7edbadc0de);
+	assert_int_equal(reg_get(&m, 0, ARM64_SYS_REG(3, 0, 12, 0, 0)), 0);
+	assert_int_equal(reg_get(&m, 2, ARM64_SYS_REG(3, 0, 0, 0, 5)), 0x80000002);
+	assert_int_equal(reg_get(&m, 0, KVM_REG_ARM_PSCI_VERSION), 0x10001);
+	assert_int_equal(reg_get(&m, 0, KVM_REG_ARM_TIMER_CTL) & 3, 0);
+	assert_int_equal(reg_get(&m, 0, KVM_REG_ARM_TIMER_CVAL), 0);
+	/* The virtual counter starts with the VM's last vCPU. */
+	assert_true(reg_get(&m, 0, KVM_REG_ARM_TIMER_CNT) < UINT64_C(60000000000));
+	machine_destroy(&m);
+}
+
+static void core_registers_keep_values(void **state)
+{
+	struct machine m;
+	uint64_t v128[2] = {0x1122334455667788, 0x99aabbccddeeff00}, got[2];
+	uint32_t fpcr = 0x00c00000, u32 = 0;
+
+	machine_create(&m, 1, true);
+	for (unsigned n = 0; n < 31; n++)
+		x_set(&m, 0, n, 0x0101010101010101 * n + 7);
+	for (unsigned n = 0; n < 31; n++)
+		assert_int_equal(x_get(&m, 0, n), 0x0101010101010101 * n + 7);
+	/* EL1h: SP_EL1 is the current stack pointer; both are kept apart whichever is current. */
+	reg_set(&m, 0, REG_CORE(regs.sp), 0x1000);
+	reg_set(&m, 0, REG_CORE(sp_el1), 0x2000);
+	reg_set(&m, 0, REG_CORE(regs.pstate), 0x3c4);
+	assert_int_equal(reg_get(&m, 0, REG_CORE(regs.sp)), 0x1000);
+	assert_int_equal(reg_get(&m, 0, REG_CORE(sp_el1)), 0x2000);
+	reg_set(&m, 0, REG_CORE(regs.sp), 0x3000);
+	reg_set(&m, 0, REG_CORE(regs.pstate), 0x600003c5);
+	assert_int_equal(reg_get(&m, 0, REG_CORE(regs.sp)), 0x3000);
+	assert_int_equal(reg_get(&m, 0, REG_CORE(sp_el1)), 0x2000);
+	assert_int_equal(reg_get(&m, 0, REG_CORE(regs.pstate)), 0x600003c5);
+	for (unsigned n = 0; n < 5; n++)
+		reg_set(&m, 0, REG_CORE(spsr[0]) + 2 * n, 100 + n);
+	for (unsigned n = 0; n < 5; n++)
+		assert_int_equal(reg_get(&m, 0, REG_CORE(spsr[0]) + 2 * n), 100 + n);
+	assert_int_equal(set(&m, 0x60400000001000d0, v128), 0);
+	assert_int_equal(get(&m, 0x60400000001000d0, got), 0);
+	assert_memory_equal(got, v128, 16);
+	assert_int_equal(set(&m, 0x60200000001000d5, &fpcr), 0);
+	assert_int_equal(get(&m, 0x60200000001000d5, &u32), 0);
+	assert_int_equal(u32, fpcr);
+	machine_destroy(&m);
+}
+
+static void errors(void **state)
+{
+	static const struct {
+		uint64_t id;
+		int err;
+	} cases[] = {
+	    {0x6030000000100001, -EINVAL}, /* core: in the middle of a register */
+	    {0x6020000000100000, -EINVAL}, /* half of X0 */
+	    {0x6030000000100054, -EINVAL}, /* half of V0 */
+	    {0x6040000000100055, -EINVAL}, /* V0 from its second word */
+	    {0x6030000000100052, -EINVAL}, /* the hole before V0 */
+	    {0x60200000001000d6, -EINVAL}, /* the hole after FPCR */
+	    {0x60300000001000d6, -ENOENT}, /* beyond the end */
+	    {0x603000000010ffff, -ENOENT}, {0x60f0000000100000, -ENOENT}, /* a size of 32 KiB */
+	    {0x7030000000100000, -EINVAL},				  /* another architecture */
+	    {0x6030000100100000, -EINVAL}, {0x6030000000110000, -ENOENT}, /* CCSIDR is 32 bits */
+	    {0x602000000011000f, -ENOENT}, {0x6020000000110100, -ENOENT},
+	    {0x6030000000120000, -ENOENT}, /* no such class */
+	    {0x603000000013c087, -ENOENT}, /* a system register that is not there */
+	    {0x602000000013c000, -ENOENT}, /* MIDR in 32 bits */
+	    {0x6030000000140009, -ENOENT}, {0x6080000000150000, -ENOENT}, /* no SVE */
+	};
+	struct machine m;
+	uint64_t v[4096] = {0};
+
+	machine_create(&m, 1, true);
+	for (unsigned n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
+		int g = get(&m, cases[n].id, v), s = set(&m, cases[n].id, v);
+
+		if (g != cases[n].err || s != cases[n].err)
+			fail_msg("register 0x%llx: get %d, set %d, want %d",
+				 (unsigned long long)cases[n].id, g, s, cases[n].err);
+	}
+	machine_destroy(&m);
+}
+
+static int set_u64(struct machine *m, uint64_t id, uint64_t v)
+{
+	return set(m, id, &v);
+}
+
+static void refused_values(void **state)
+{
+	struct machine m;
+
+	machine_create(&m, 1, true);
+	assert_int_equal(set_u64(&m, REG_CORE(regs.pstate), 0x3c9), -EINVAL); /* EL2h */
+	assert_int_equal(set_u64(&m, REG_CORE(regs.pstate), 0x1d3), -EINVAL); /* AArch32 */
+	assert_int_equal(set_u64(&m, ARM64_SYS_REG(3, 0, 0, 0, 0), 0x410fd000), -EINVAL); /* MIDR */
+	assert_int_equal(set_u64(&m, ARM64_SYS_REG(3, 0, 0, 4, 0), 0), -EINVAL); /* ID register */
+	assert_int_equal(set_u64(&m, ARM64_SYS_REG(2, 0, 1, 1, 4), 0), -EINVAL); /* OSLSR_EL1 */
+	assert_int_equal(set_u64(&m, ARM64_SYS_REG(2, 0, 1, 1, 4), 0xa), 0);
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_PSCI_VERSION, 1), -EINVAL); /* 0.1 */
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_PSCI_VERSION, 0x10002), -EINVAL);
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_PSCI_VERSION, 2), 0);
+	assert_int_equal(reg_get(&m, 0, KVM_REG_ARM_PSCI_VERSION), 2);
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1, 2), 0);
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1, 3), -EINVAL);
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, 0x12), 0);
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, 0x13), -EINVAL);
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, 0x20), -EINVAL);
+	machine_destroy(&m);
+}
+
+/* What FEAT_... this vCPU has not: PSCI 0.1 without the feature bit. */
+static void psci_0_1(void **state)
+{
+	struct kvm_vcpu_init init = {.target = 5};
+	struct machine m;
+	int v;
+
+	machine_create(&m, 0, false);
+	v = kvm(m.vm, KVM_CREATE_VCPU, 0);
+	assert_int_equal(kvm_ptr(v, KVM_ARM_VCPU_INIT, &init), 0);
+	m.vcpu[0] = v;
+	assert_int_equal(reg_get(&m, 0, KVM_REG_ARM_PSCI_VERSION), 1);
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_PSCI_VERSION, 1), 0);
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_PSCI_VERSION, 2), -EINVAL);
+	am_kvm_close(v);
+	machine_destroy(&m);
+}
+
+/* The counter's offset is the VM's: setting it through one vCPU shows in the other. */
+static void counter_is_shared(void **state)
+{
+	struct machine m;
+	uint64_t a, b, big = UINT64_C(1) << 50;
+
+	machine_create(&m, 2, true);
+	reg_set(&m, 0, KVM_REG_ARM_TIMER_CNT, big);
+	a = reg_get(&m, 1, KVM_REG_ARM_TIMER_CNT);
+	usleep(2000);
+	b = reg_get(&m, 0, KVM_REG_ARM_TIMER_CNT);
+	assert_true(a >= big && a < big + UINT64_C(60000000000));
+	assert_true(b - a >= 2000000 && b - a < UINT64_C(60000000000));
+	/* CVAL and CNT have each other's encodings. */
+	reg_set(&m, 0, KVM_REG_ARM_TIMER_CVAL, 1234);
+	assert_int_equal(reg_get(&m, 0, KVM_REG_ARM_TIMER_CVAL), 1234);
+	assert_true(reg_get(&m, 0, KVM_REG_ARM_TIMER_CNT) >= big);
+	assert_int_equal(reg_get(&m, 0, KVM_REG_ARM_TIMER_CTL), 4); /* disabled; has passed */
+	machine_destroy(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(listed_registers_go_both_ways),
+	    cmocka_unit_test(blessed_registers_are_listed),
+	    cmocka_unit_test(reset_values),
+	    cmocka_unit_test(core_registers_keep_values),
+	    cmocka_unit_test(errors),
+	    cmocka_unit_test(refused_values),
+	    cmocka_unit_test(psci_0_1),
+	    cmocka_unit_test(counter_is_shared),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A stand-in for the library: am_kvm_* functions behind which there is no CPU but a tiny "guest"
+ * that drives the UART as a real driver does. With it the program's run loop, console and resets
+ * are tested without an instruction being executed.
+ *
+ * The guest prints "ready\n", then echoes what it receives; 'Q' switches the machine off, 'R'
+ * resets it, 'C' reports a crash, 'E' makes KVM_RUN fail, 'U' exits for an unknown reason, 'P'
+ * prints 200000 bytes, 'N' touches an address where nothing is.
+ */
+#ifndef TEST_FAKE_KVM_H
+#define TEST_FAKE_KVM_H
+
+#include <stdint.h>
+
+/* What the program did, for the test to look at. */
+struct fake_seen {
+	unsigned vms_created, vms_closed;
+	unsigned vcpus, open_fds;
+	uint64_t ram_base, ram_size;
+	uint8_t *ram;
+	uint64_t pc, x0;
+	uint64_t dist, redist[2];
+	unsigned nr_redist;
+	uint32_t nr_irqs;
+	unsigned power_off; /* vCPUs that were created switched off */
+	unsigned initialised_gics;
+};
+
+extern struct fake_seen fake_seen;
+
+void fake_reset_seen(void);
+
+#endif

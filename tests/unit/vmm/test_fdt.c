@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+/* The device tree: what a guest finds in it, read back with libfdt. */
+#include "cm.h"
+
+#include <libfdt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/fdt.h"
+
+#define SIZE (2 << 20)
+
+static uint8_t *tree;
+
+static uint32_t cell(const char *node, const char *name, int n)
+{
+	int len;
+	const fdt32_t *p = fdt_getprop(tree, fdt_path_offset(tree, node), name, &len);
+
+	assert_non_null(p);
+	assert_true(len >= 4 * (n + 1));
+	return fdt32_to_cpu(p[n]);
+}
+
+static uint64_t cell64(const char *node, const char *name, int n)
+{
+	return (uint64_t)cell(node, name, 2 * n) << 32 | cell(node, name, 2 * n + 1);
+}
+
+static const char *string(const char *node, const char *name)
+{
+	return fdt_getprop(tree, fdt_path_offset(tree, node), name, NULL);
+}
+
+static void build(unsigned cpus, uint64_t ram)
+{
+	static uint64_t mpidr[512];
+	struct fdt_machine m = {.cpus = cpus, .mpidr = mpidr, .ram = ram};
+
+	for (unsigned i = 0; i < cpus; i++)
+		mpidr[i] = 1u << 31 | (i & 15) | i >> 4 << 8;
+	m.gicr_count = layout_redistributors(cpus, ram, m.gicr);
+	assert_int_equal(fdt_build(tree, SIZE, &m), 0);
+}
+
+static void hardware(void **state)
+{
+	build(4, UINT64_C(5) << 30);
+	assert_true(cell64("/memory@40000000", "reg", 0) == 0x40000000);
+	assert_true(cell64("/memory@40000000", "reg", 1) == UINT64_C(5) << 30);
+	assert_string_equal(string("/psci", "method"), "hvc");
+	assert_true(cell64("/intc@8000000", "reg", 0) == 0x08000000);
+	assert_true(cell64("/intc@8000000", "reg", 2) == 0x080a0000);
+	assert_true(cell64("/intc@8000000", "reg", 3) == 4 * 0x20000);
+	assert_int_equal(cell("/intc@8000000", "#redistributor-regions", 0), 1);
+	assert_int_equal(cell("/", "interrupt-parent", 0), cell("/intc@8000000", "phandle", 0));
+	/* PPIs 13, 14, 11, 10; SPIs 1 and 2. */
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(cell("/timer", "interrupts", 3 * i), 1);
+	assert_int_equal(cell("/timer", "interrupts", 1), 13);
+	assert_int_equal(cell("/timer", "interrupts", 4), 14);
+	assert_int_equal(cell("/timer", "interrupts", 7), 11);
+	assert_int_equal(cell("/timer", "interrupts", 10), 10);
+	assert_true(cell64("/pl011@9000000", "reg", 0) == 0x09000000);
+	assert_int_equal(cell("/pl011@9000000", "interrupts", 1), 1);
+	assert_true(cell64("/pl031@9010000", "reg", 0) == 0x09010000);
+	assert_int_equal(cell("/pl031@9010000", "interrupts", 1), 2);
+	assert_int_equal(cell("/pl011@9000000", "clocks", 1), cell("/apb-pclk", "phandle", 0));
+	assert_true(fdt_path_offset(tree, string("/chosen", "stdout-path")) > 0);
+	assert_int_equal(cell("/cpus/cpu@3", "reg", 0), 3);
+	assert_int_equal(fdt_path_offset(tree, "/cpus/cpu@4"), -FDT_ERR_NOTFOUND);
+}
+
+static void many_cpus(void **state)
+{
+	build(512, UINT64_C(1) << 30);
+	assert_int_equal(cell("/intc@8000000", "#redistributor-regions", 0), 2);
+	assert_true(cell64("/intc@8000000", "reg", 3) == 123 * 0x20000);
+	assert_true(cell64("/intc@8000000", "reg", 4) == UINT64_C(0x4000000000));
+	assert_true(cell64("/intc@8000000", "reg", 5) == 389 * 0x20000);
+	/* CPU 511's affinity is 0.31.15. */
+	assert_int_equal(cell("/cpus/cpu@1f0f", "reg", 0), 0x1f0f);
+	assert_true(fdt_finish_tree(tree) < SIZE);
+	assert_int_equal(fdt_check_full(tree, SIZE), 0);
+}
+
+static void boot_values(void **state)
+{
+	struct fdt_boot b = {.bootargs = "console=ttyAMA0 quiet",
+			     .initrd_start = 0x48000000,
+			     .initrd_end = 0x48123456,
+			     .ram = UINT64_C(1) << 30};
+	char *copy;
+	int len;
+
+	build(1, b.ram);
+	assert_int_equal(fdt_set_boot(tree, &b), 0);
+	assert_int_equal(fdt_set_seeds(tree), 0);
+	assert_string_equal(string("/chosen", "bootargs"), b.bootargs);
+	assert_true(cell64("/chosen", "linux,initrd-start", 0) == b.initrd_start);
+	assert_true(cell64("/chosen", "linux,initrd-end", 0) == b.initrd_end);
+	fdt_getprop(tree, fdt_path_offset(tree, "/chosen"), "rng-seed", &len);
+	assert_int_equal(len, 32);
+
+	/* The same tree as a file's, for a run with other values. */
+	len = (int)fdt_finish_tree(tree);
+	copy = malloc((size_t)len);
+	memcpy(copy, tree, (size_t)len);
+	assert_true(fdt_adopt(tree, (uint64_t)len - 1, SIZE) < 0);
+	assert_int_equal(fdt_adopt(tree, (uint64_t)len, SIZE), 0);
+	b = (struct fdt_boot){.ram = UINT64_C(7) << 30};
+	assert_int_equal(fdt_set_boot(tree, &b), 0);
+	assert_string_equal(string("/chosen", "bootargs"), "console=ttyAMA0 quiet");
+	assert_null(string("/chosen", "linux,initrd-start"));
+	assert_true(cell64("/memory@40000000", "reg", 1) == UINT64_C(7) << 30);
+
+	/* Damaged in any one byte, it is refused or at least harmless. */
+	for (int i = 0; i < len; i++) {
+		memcpy(tree, copy, (size_t)len);
+		tree[i] ^= 0xff;
+		if (fdt_adopt(tree, (uint64_t)len, SIZE) >= 0)
+			fdt_set_boot(tree, &b);
+	}
+	for (int n = 0; n < len; n += 13)
+		assert_true(fdt_adopt(memcpy(tree, copy, (size_t)n), (uint64_t)n, SIZE) < 0);
+	free(copy);
+}
+
+static void too_small(void **state)
+{
+	uint64_t mpidr = 0;
+	struct fdt_machine m = {.cpus = 1, .mpidr = &mpidr, .ram = 1 << 30, .gicr_count = 1};
+
+	for (int size = 0; size < 1000; size += 8)
+		assert_true(fdt_build(tree, size, &m) < 0);
+}
+
+static int setup(void **state)
+{
+	tree = malloc(SIZE);
+	return tree ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	free(tree);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(hardware),
+	    cmocka_unit_test(many_cpus),
+	    cmocka_unit_test(boot_values),
+	    cmocka_unit_test(too_small),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
