@@ -120,6 +120,8 @@ void exception(struct frame *f)
 		leave_el0(f->x[0]);
 	if (ec == 0x20 || ec == 0x21 || ec == 0x22) /* no instruction there: back to the caller */
 		f->elr = f->x[30];
+	else if (ec == 0x33) /* single step: no more of it, and nothing to skip */
+		f->spsr |= 1 << 9;
 	else if (ec == 0x0e) /* illegal execution state: PSTATE.IL would come back */
 		f->spsr &= ~(1ul << 20);
 	else if (ec != 0x15) /* SVC returns after itself anyway */

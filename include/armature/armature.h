@@ -47,6 +47,25 @@ int am_kvm_close(int fd);
 bool am_kvm_owns(int fd);
 
 /*
+ * As pread(2), or as read(2) if @off is negative. Only the descriptor of KVM_GET_STATS_FD has
+ * something to read.
+ */
+ssize_t am_kvm_read(int fd, void *to, size_t len, off_t off);
+
+/*
+ * Tell that @newfd was made a duplicate of @oldfd with dup(2) or the like: both are the same file
+ * then, and each is to be closed. With a negative @oldfd, or one that is not ours, @newfd ceases to
+ * be one of ours without being closed. 0 or -errno.
+ */
+int am_kvm_adopt(int oldfd, int newfd);
+
+/*
+ * Pretend a host with fewer physical address bits, 32 to 48: the greatest IPA size that a VM can
+ * ask for (KVM_CAP_ARM_VM_IPA_SIZE). VMs that exist keep theirs. -EINVAL for any other number.
+ */
+int am_kvm_set_ipa_limit(unsigned bits);
+
+/*
  * Write what the trace points say to standard error, one line "name: text" each. The pattern is a
  * list separated by commas of names, prefixes ended by '*', or "all". -EINVAL if nothing matches.
  */

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "cpu/debug.h"
 #include "cpu/run.h"
 #include "cpu/sysreg.h"
 #include "cpu/tlb.h"
@@ -61,7 +62,8 @@ static bool resolve(struct cpu *c, const struct cpu_insn *i, uint64_t va, uint32
 		return xlat_fault(c, i, va, write, x);
 	if (x->device && (unaligned || (acc & ACC_ZVA)))
 		return data_abort(c, i, va, FSC_ALIGNMENT | (write ? ISS_WNR : 0));
-	return true;
+	return am_likely(!c->debug) ||
+	       !cpu_debug_watch(c, i, va, acc_bytes(acc), write, acc & ACC_UNPRIV);
 }
 
 /* The syndrome that ESR_EL2 would hold for a device access (DDI 0487 D17.2.37, data abort). */
@@ -120,6 +122,8 @@ void cpu_complete_mmio(struct cpu *c, uint64_t value)
 		c->r[reg_dst(acc >> ACC_RT_SHIFT & 31)] = value;
 	}
 	c->pc += 4;
+	c->ss = false;
+	c->host_pending = c->host_debug.enabled && c->host_debug.step;
 }
 
 GUEST_ACCESS void load_host(const uint8_t *p, unsigned size, uint64_t *lo, uint64_t *hi)

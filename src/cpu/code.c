@@ -30,11 +30,8 @@ CPU_OP(op_unallocated)
 	return cpu_undefined(c, i);
 }
 
-/* The first execution of a word: decode it in place, then do it. */
-CPU_OP(op_decode)
+void cpu_code_decode_at(struct cpu_code *code, unsigned index)
 {
-	struct cpu_code *code = c->code;
-	unsigned index = i - code->insn;
 	struct cpu_insn *o = &code->insn[index];
 	uint32_t w = guest_ld32(code->host + index * 4);
 	enum a64_row row = a64_match(w);
@@ -43,9 +40,17 @@ CPU_OP(op_decode)
 	if (row == A64_UNALLOCATED || !a64_emit(row, w, o)) {
 		o->exec = op_unallocated;
 		o->imm = w;
-	} else {
-		cpu_emit_in_page(o, index);
 	}
+}
+
+/* The first execution of a word: decode it in place, then do it. */
+CPU_OP(op_decode)
+{
+	struct cpu_code *code = c->code;
+	unsigned index = i - code->insn;
+
+	cpu_code_decode_at(code, index);
+	cpu_emit_in_page(&code->insn[index], index);
 	CPU_GOTO(i);
 }
 

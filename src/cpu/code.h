@@ -37,6 +37,9 @@ void cpu_code_flush(struct cpu *c);
 /* Slow part of cpu_code_revalidate(). */
 void cpu_code_renew(struct cpu *c, struct cpu_code *code);
 
+/* Decode word @index of the page now, as itself only: not specialised for its page. */
+void cpu_code_decode_at(struct cpu_code *code, unsigned index);
+
 /* Any thread: the page at @ipa holds other instructions than before (IC IVAU). */
 void cpu_code_changed(struct cpu_cluster *cl, uint64_t ipa);
 /* Any thread: every page may (IC IALLU). */

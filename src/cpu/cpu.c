@@ -7,6 +7,7 @@
 
 #include "cpu/cluster.h"
 #include "cpu/code.h"
+#include "cpu/debug.h"
 #include "cpu/run.h"
 #include "cpu/sysreg.h"
 #include "cpu/tlb.h"
@@ -27,7 +28,8 @@ struct cpu *cpu_create(struct cpu_cluster *cl, unsigned id, uint64_t mpidr,
 	c->mmu = cpu_mmu_create();
 	c->codes = cpu_code_cache_create();
 	c->requests = calloc(1, sizeof(*c->requests));
-	if (!c->mmu || !c->codes || !c->requests) {
+	c->debugger = cpu_debug_create();
+	if (!c->mmu || !c->codes || !c->requests || !c->debugger) {
 		cpu_destroy(c);
 		return NULL;
 	}
@@ -53,6 +55,7 @@ void cpu_destroy(struct cpu *c)
 	if (c->cluster)
 		atomic_store_explicit(&c->cluster->cpus[c->id], NULL, memory_order_release);
 	cpu_code_cache_destroy(c->codes);
+	cpu_debug_destroy(c->debugger);
 	cpu_mmu_destroy(c->mmu);
 	free(c->requests);
 	free(c);

@@ -41,6 +41,7 @@ enum cpu_exit {
 	CPU_EXIT_HVC,	/* exit_imm; PC is after the instruction */
 	CPU_EXIT_SMC,	/* exit_imm; PC is after the instruction */
 	CPU_EXIT_MMIO,	/* mmio describes the access; PC is at the instruction */
+	CPU_EXIT_DEBUG, /* debug_esr, debug_far; PC is where the exception would return */
 	CPU_EXIT_ERROR, /* the host could not serve the guest: exit_errno */
 };
 
@@ -83,7 +84,16 @@ struct cpu_ops {
 	bool (*tick)(void *opaque);
 };
 
+/* Debug by user space instead of the guest (KVM_SET_GUEST_DEBUG). */
+struct cpu_host_debug {
+	bool enabled; /* else the rest does not count */
+	bool step;    /* one instruction for each cpu_run() */
+	bool hw;      /* these break- and watchpoints instead of the guest's */
+	uint64_t bcr[16], bvr[16], wcr[16], wvr[16];
+};
+
 struct cpu_cluster;
+struct cpu_debug;
 
 struct cpu {
 	/* What every operation touches. */
@@ -126,7 +136,7 @@ struct cpu {
 	uint64_t excl_lo, excl_hi;
 
 	/* EL1 system registers with plain state, by enum cpu_sr (sysreg.h). */
-	uint64_t sr[104];
+	uint64_t sr[112];
 
 	/* Interrupt lines, set by any thread. */
 	atomic_bool irq_line, fiq_line;
@@ -149,6 +159,16 @@ struct cpu {
 	struct cpu_shootdown *requests; /* of other vCPUs (cluster.h) */
 	bool code_stale;		/* drop all pre-decoded code before going on */
 	bool dsb_waits;			/* something was broadcast since the last DSB */
+
+	/* Debug (debug.h). */
+	unsigned debug;	     /* CPU_DEBUG_*: what could happen at the current EL */
+	unsigned step_index; /* the scratch page's entry in use */
+	bool step_ran;	     /* an instruction of the scratch page was executed */
+	bool host_ss;	     /* user space's step: PSTATE.SS for it */
+	bool host_pending;   /* ... the instruction was finished outside cpu_run() */
+	struct cpu_host_debug host_debug;
+	struct cpu_debug *debugger;
+	uint64_t debug_esr, debug_far;
 };
 
 /* All vCPUs of one VM: those that TLB and cache maintenance reach. */
@@ -200,6 +220,9 @@ int cpu_get_sysreg(struct cpu *c, uint32_t id, uint64_t *v);
 int cpu_set_sysreg(struct cpu *c, uint32_t id, uint64_t v);
 /* The encodings that cpu_get_sysreg() knows, in ascending order; *n is set. */
 const uint16_t *cpu_sysreg_list(size_t *n);
+
+/* Outside cpu_run(). */
+void cpu_set_host_debug(struct cpu *c, const struct cpu_host_debug *d);
 
 /* Make the guest take a synchronous external data abort at its PC. Outside cpu_run(). */
 void cpu_inject_dabt(struct cpu *c, uint64_t far);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "base/trace.h"
+#include "cpu/debug.h"
 #include "cpu/run.h"
 #include "cpu/sysreg.h"
 #include "cpu/tlb.h"
@@ -72,6 +73,8 @@ void cpu_update_context(struct cpu *c)
 	c->fp_on = fpen == 3 || (fpen == 1 && c->el == 1);
 	c->sp_align_mask = sctlr & (c->el ? SCTLR_SA : SCTLR_SA0) ? 15 : 0;
 	cpu_mmu_select(c);
+	if (am_unlikely(c->host_debug.enabled | (c->sr[SR_MDSCR_EL1] & 0x8001)) || c->debug)
+		cpu_debug_update(c);
 	/* Instruction addresses mean something else now. */
 	c->page_va = ~UINT64_C(0);
 }
@@ -84,6 +87,7 @@ void cpu_take_exception(struct cpu *c, enum cpu_vector kind, uint64_t ret, uint6
 	c->sr[SR_ELR_EL1] = ret;
 	if (kind == VEC_SYNC || kind == VEC_SERROR)
 		c->sr[SR_ESR_EL1] = esr;
+	c->host_ss = c->step_ran = false;
 	cpu_set_el(c, 1, 1);
 	c->daif = 0xf;
 	c->il = c->ss = false;
@@ -129,8 +133,12 @@ void cpu_exception_return(struct cpu *c)
 	uint64_t pc = c->sr[SR_ELR_EL1];
 
 	c->excl_valid = 0;
+	bool ss = cpu_debug_return_ss(c, spsr, legal_mode(spsr) ? am_bit(spsr, 2) : c->el);
+
 	set_flags(c, spsr);
-	c->ss = am_bit(spsr, 21) && am_bit(c->sr[SR_MDSCR_EL1], 0);
+	cpu_debug_advance(c);
+	c->step_ran = false;
+	c->ss = ss;
 	if (legal_mode(spsr)) {
 		c->il = am_bit(spsr, 20);
 		cpu_set_el(c, am_bit(spsr, 2), spsr & 1);

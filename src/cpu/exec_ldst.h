@@ -26,10 +26,14 @@ static inline enum ldst_mode ldst_index_mode(unsigned option)
  * SP's alignment (DDI 0487 D1.8.2).
  */
 #define LDST_BASE_ANY uint64_t base = c->r[i->rn]
-#define LDST_BASE_SP                              \
-	uint64_t base = c->r[REG_SP];             \
-	if (am_unlikely(base & c->sp_align_mask)) \
-	return cpu_sp_fault(c, i)
+#define LDST_BASE_SP                  \
+	uint64_t base = c->r[REG_SP]; \
+	LDST_SP_CHECK(base)
+#define LDST_SP_CHECK(sp)                               \
+	do {                                            \
+		if (am_unlikely((sp)&c->sp_align_mask)) \
+			return cpu_sp_fault(c, i);      \
+	} while (0)
 
 /*
  * Writeback comes last: with a base that is also loaded (CONSTRAINED UNPREDICTABLE, K1.1) the

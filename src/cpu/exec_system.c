@@ -8,6 +8,7 @@
 #include "a64_rows.h"
 #include "base/trace.h"
 #include "cpu/cluster.h"
+#include "cpu/debug.h"
 #include "cpu/exec_sys.h"
 #include "cpu/run.h"
 #include "cpu/sysreg.h"
@@ -17,6 +18,8 @@
 static const struct cpu_insn *leave(struct cpu *c, const struct cpu_insn *i, enum cpu_exit exit)
 {
 	c->pc = cpu_pc(c, i) + 4;
+	c->ss = c->step_ran = false;
+	c->host_pending = c->host_debug.enabled && c->host_debug.step;
 	c->exit = exit;
 	c->exit_imm = i->imm;
 	return c->next = NULL;
@@ -24,6 +27,7 @@ static const struct cpu_insn *leave(struct cpu *c, const struct cpu_insn *i, enu
 
 CPU_OP(op_svc)
 {
+	cpu_debug_advance(c);
 	CPU_RESUME(cpu_raise_at(c, cpu_pc(c, i) + 4, ESR(EC_SVC, i->imm)));
 }
 
@@ -43,6 +47,8 @@ CPU_OP(op_smc)
 
 CPU_OP(op_brk)
 {
+	if (am_unlikely(cpu_debug_brk(c, i)))
+		return NULL;
 	CPU_RESUME(cpu_raise(c, i, ESR(EC_BRK, i->imm)));
 }
 
@@ -253,11 +259,20 @@ const struct cpu_insn *cpu_sysreg_trap(struct cpu *c, const struct cpu_insn *i, 
 	return cpu_raise(c, i, sysreg_syndrome(id, reg < 31 ? reg : 31, read));
 }
 
+/* PSTATE.D decides whether debug exceptions are taken at EL1. */
+static const struct cpu_insn *debug_mask_changed(struct cpu *c, const struct cpu_insn *i)
+{
+	cpu_update_context(c);
+	return cpu_enter(c, cpu_pc(c, i) + 4);
+}
+
 CPU_OP(op_daifset)
 {
 	if (c->el == 0 && !(c->sr[SR_SCTLR_EL1] & SCTLR_UMA))
 		CPU_RESUME(cpu_sysreg_trap(c, i, i->imm, 31, false));
 	c->daif |= i->ra;
+	if (am_unlikely(c->debug))
+		CPU_RESUME(debug_mask_changed(c, i));
 	CPU_NEXT();
 }
 
@@ -266,6 +281,8 @@ CPU_OP(op_daifclr)
 	if (c->el == 0 && !(c->sr[SR_SCTLR_EL1] & SCTLR_UMA))
 		CPU_RESUME(cpu_sysreg_trap(c, i, i->imm, 31, false));
 	c->daif &= ~i->ra;
+	if (am_unlikely(i->ra & 8))
+		CPU_RESUME(debug_mask_changed(c, i));
 	if (cpu_irq_deliverable(c))
 		CPU_RESUME(cpu_enter(c, cpu_pc(c, i) + 4));
 	CPU_NEXT();

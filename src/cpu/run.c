@@ -4,6 +4,7 @@
 
 #include "cpu/cluster.h"
 #include "cpu/code.h"
+#include "cpu/debug.h"
 #include "cpu/fp/fp.h"
 #include "cpu/run.h"
 #include "cpu/sysreg.h"
@@ -59,6 +60,21 @@ static void fetch_abort(struct cpu *c, const struct cpu_xlat *x)
 	cpu_take_exception(c, VEC_SYNC, c->pc, ESR(c->el ? EC_IABT_SAME : EC_IABT_LOW, x->fsc));
 }
 
+/* True: go on with *code. False: at c->pc, or *code is NULL and the run ends. */
+static bool debug_fetched(struct cpu *c, struct cpu_code **code)
+{
+	switch (cpu_debug_fetched(c)) {
+	case CPU_DEBUG_NOTHING:
+		*code = cpu_debug_single(c, *code);
+		return true;
+	case CPU_DEBUG_LEAVE:
+		*code = NULL;
+		return false;
+	default:
+		return false;
+	}
+}
+
 /*
  * A loop, not recursion: a guest whose vectors cannot be fetched takes exceptions for ever, and
  * must stay interruptible.
@@ -76,6 +92,14 @@ const struct cpu_insn *cpu_enter(struct cpu *c, uint64_t pc)
 		}
 		if (am_unlikely(cpu_irq_deliverable(c)))
 			take_interrupt(c);
+		if (am_unlikely(c->debug | c->step_ran)) {
+			enum cpu_debug_result r = cpu_debug_boundary(c);
+
+			if (r == CPU_DEBUG_LEAVE)
+				return NULL;
+			if (r == CPU_DEBUG_TAKEN)
+				continue;
+		}
 		if (am_unlikely(c->il)) {
 			cpu_take_exception(c, VEC_SYNC, c->pc, ESR(EC_ILLEGAL, 0));
 			continue;
@@ -87,8 +111,15 @@ const struct cpu_insn *cpu_enter(struct cpu *c, uint64_t pc)
 			continue;
 		}
 		code = cpu_fetch_page(c, c->pc, &x);
-		if (am_likely(code))
-			break;
+		if (am_likely(code)) {
+			if (am_likely(!(c->debug & (CPU_DEBUG_STEP | CPU_DEBUG_BREAK))))
+				break;
+			if (debug_fetched(c, &code))
+				break;
+			if (!code)
+				return NULL;
+			continue;
+		}
 		if (x.err) {
 			c->exit = CPU_EXIT_ERROR;
 			c->exit_errno = -x.err;
@@ -109,6 +140,7 @@ enum cpu_exit cpu_run(struct cpu *c)
 
 	cpu_enter_guest(c);
 	c->exit = CPU_EXIT_ATTENTION;
+	cpu_debug_begin(c);
 	cpu_update_context(c);
 	if (c->code_stale)
 		cpu_kick(c);

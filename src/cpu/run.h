@@ -26,6 +26,9 @@ enum {
 	EC_DABT_SAME = 0x25,
 	EC_SP_ALIGN = 0x26,
 	EC_SERROR = 0x2f,
+	EC_BREAK_LOW = 0x30,
+	EC_STEP_LOW = 0x32,
+	EC_WATCH_LOW = 0x34,
 	EC_BRK = 0x3c,
 };
 

@@ -83,6 +83,7 @@ static uint64_t read_daif(struct cpu *c, const struct cpu_sysreg *r)
 static void write_daif(struct cpu *c, const struct cpu_sysreg *r, uint64_t v)
 {
 	c->daif = am_bits(v, 9, 6);
+	cpu_update_context(c);
 }
 
 static uint64_t read_pan(struct cpu *c, const struct cpu_sysreg *r)
@@ -158,6 +159,7 @@ static uint64_t read_dczid(struct cpu *c, const struct cpu_sysreg *r)
 static void write_oslar(struct cpu *c, const struct cpu_sysreg *r, uint64_t v)
 {
 	c->sr[SR_OSLSR_EL1] = am_insert(c->sr[SR_OSLSR_EL1], 1, 1, v & 1);
+	cpu_update_context(c);
 }
 
 static uint64_t read_dbgclaimclr(struct cpu *c, const struct cpu_sysreg *r)
@@ -226,32 +228,32 @@ static bool el0_cntfrq(const struct cpu *c, const struct cpu_sysreg *r)
 	IDZERO(crm_, 0), IDZERO(crm_, 1), IDZERO(crm_, 2), IDZERO(crm_, 3), IDZERO(crm_, 4), \
 	    IDZERO(crm_, 5), IDZERO(crm_, 6), IDZERO(crm_, 7)
 
-#define DEBUG4(n)                                                                         \
-	{.name = "DBGBVR" #n "_EL1",                                                      \
-	 .id = SYSREG(2, 0, 0, n, 4),                                                     \
-	 .flags = EL1_RW,                                                                 \
-	 .sr = SR_DBGBVR0 + (n),                                                          \
-	 .mask = ALL,                                                                     \
-	 .read = read_plain,                                                              \
-	 .write = write_plain},                                                           \
-	    {.name = "DBGBCR" #n "_EL1",                                                  \
-	     .id = SYSREG(2, 0, 0, n, 5),                                                 \
-	     .flags = EL1_RW,                                                             \
-	     .sr = SR_DBGBCR0 + (n),                                                      \
-	     .mask = 0xffffffff,                                                          \
-	     .read = read_plain,                                                          \
-	     .write = write_plain},                                                       \
-	    {.name = "DBGWVR" #n "_EL1",                                                  \
-	     .id = SYSREG(2, 0, 0, n, 6),                                                 \
-	     .flags = EL1_RW,                                                             \
-	     .sr = SR_DBGWVR0 + (n),                                                      \
-	     .mask = ALL,                                                                 \
-	     .read = read_plain,                                                          \
-	     .write = write_plain},                                                       \
-	{                                                                                 \
-		.name = "DBGWCR" #n "_EL1", .id = SYSREG(2, 0, 0, n, 7), .flags = EL1_RW, \
-		.sr = SR_DBGWCR0 + (n), .mask = 0xffffffff, .read = read_plain,           \
-		.write = write_plain                                                      \
+#define DEBUG4(n)                                                                          \
+	{.name = "DBGBVR" #n "_EL1",                                                       \
+	 .id = SYSREG(2, 0, 0, n, 4),                                                      \
+	 .flags = EL1_RW | SYSREG_SLOW,                                                    \
+	 .sr = SR_DBGBVR0 + (n),                                                           \
+	 .mask = ALL,                                                                      \
+	 .read = read_plain,                                                               \
+	 .write = write_context},                                                          \
+	    {.name = "DBGBCR" #n "_EL1",                                                   \
+	     .id = SYSREG(2, 0, 0, n, 5),                                                  \
+	     .flags = EL1_RW | SYSREG_SLOW,                                                \
+	     .sr = SR_DBGBCR0 + (n),                                                       \
+	     .mask = 0xffffffff,                                                           \
+	     .read = read_plain,                                                           \
+	     .write = write_context},                                                      \
+	    {.name = "DBGWVR" #n "_EL1",                                                   \
+	     .id = SYSREG(2, 0, 0, n, 6),                                                  \
+	     .flags = EL1_RW | SYSREG_SLOW,                                                \
+	     .sr = SR_DBGWVR0 + (n),                                                       \
+	     .mask = ALL,                                                                  \
+	     .read = read_plain,                                                           \
+	     .write = write_context},                                                      \
+	{                                                                                  \
+		.name = "DBGWCR" #n "_EL1", .id = SYSREG(2, 0, 0, n, 7),                   \
+		.flags = EL1_RW | SYSREG_SLOW, .sr = SR_DBGWCR0 + (n), .mask = 0xffffffff, \
+		.read = read_plain, .write = write_context                                 \
 	}
 
 #define TIMER(n, crm_, op2_, bit, fl)                                                        \
@@ -267,13 +269,16 @@ static bool el0_cntfrq(const struct cpu *c, const struct cpu_sysreg *r)
 
 /* clang-format off */
 static const struct cpu_sysreg rows[] = {
-    /* Debug (op0 = 2). Breakpoints and watchpoints hold values. */
+    /*
+     * Debug (op0 = 2). All 16 break- and watchpoints hold values, as KVM's do; those that
+     * ID_AA64DFR0_EL1 counts also work (debug.h).
+     */
     DEBUG4(0), DEBUG4(1), DEBUG4(2), DEBUG4(3), DEBUG4(4), DEBUG4(5), DEBUG4(6), DEBUG4(7),
     DEBUG4(8), DEBUG4(9), DEBUG4(10), DEBUG4(11), DEBUG4(12), DEBUG4(13), DEBUG4(14), DEBUG4(15),
     {PLAIN(MDCCINT_EL1), .id = SYSREG(2, 0, 0, 2, 0), .flags = EL1_RW, .mask = 0x60000000},
-    {PLAIN(MDSCR_EL1), .id = SYSREG(2, 0, 0, 2, 2), .flags = EL1_RW, .mask = 0x6fffffff},
-    {NAME(MDRAR_EL1), .id = SYSREG(2, 0, 1, 0, 0), CONST(0)},
-    {NAME(OSLAR_EL1), .id = SYSREG(2, 0, 1, 0, 4), .flags = EL1_W | SYSREG_HIDDEN, .write = write_oslar},
+    {HOLDS(MDSCR_EL1), .id = SYSREG(2, 0, 0, 2, 2), .flags = EL1_RW | SYSREG_SLOW, .mask = 0x6fffffff, .write = write_context},
+    {NAME(MDRAR_EL1), .id = SYSREG(2, 0, 1, 0, 0), .flags = EL1_R | SYSREG_HIDDEN, .read = read_const},
+    {NAME(OSLAR_EL1), .id = SYSREG(2, 0, 1, 0, 4), .flags = EL1_W | SYSREG_HIDDEN | SYSREG_SLOW, .write = write_oslar},
     {PLAIN(OSLSR_EL1), .id = SYSREG(2, 0, 1, 1, 4), .flags = EL1_R, .mask = 2, .reset = 8},
     {PLAIN(OSDLR_EL1), .id = SYSREG(2, 0, 1, 3, 4), .flags = EL1_RW | SYSREG_HIDDEN, .mask = 1},
     {NAME(DBGPRCR_EL1), .id = SYSREG(2, 0, 1, 4, 4), .flags = EL1_RW | SYSREG_HIDDEN, .read = read_const, .write = write_ignore},
@@ -293,7 +298,7 @@ static const struct cpu_sysreg rows[] = {
     IDREG(ID_AA64PFR0_EL1, 4, 0, 0x1100000001000011),
     IDZERO(4, 1), IDZERO(4, 2), IDZERO(4, 3), IDZERO(4, 4), IDZERO(4, 5), IDZERO(4, 6), IDZERO(4, 7),
     /* Armv8.0 debug, 2 breakpoints, 2 watchpoints; no PMU, no trace. */
-    IDREG(ID_AA64DFR0_EL1, 5, 0, 0x0000000000101006),
+    IDREG(ID_AA64DFR0_EL1, 5, 0, 0x0000000010305006),
     IDZERO(5, 1), IDZERO(5, 2), IDZERO(5, 3), IDZERO(5, 4), IDZERO(5, 5), IDZERO(5, 6), IDZERO(5, 7),
     /* RDM, LSE, CRC32. */
     IDREG(ID_AA64ISAR0_EL1, 6, 0, 0x0000000010210000),
@@ -331,6 +336,16 @@ static const struct cpu_sysreg rows[] = {
     {PLAIN(CNTKCTL_EL1), ID(0, 14, 1, 0), .flags = EL1_RW, .mask = 0x3ff},
     {PLAIN(TPIDR_EL0), ID(3, 13, 0, 2), .flags = EL1_RW | EL0_RW, .mask = ALL, .reset = UNKNOWN},
     {PLAIN(TPIDRRO_EL0), ID(3, 13, 0, 3), .flags = EL1_RW | EL0_R, .mask = ALL, .reset = UNKNOWN},
+
+    /*
+     * In KVM's list whatever the CPU has: registers of AArch32 and of FEAT_RAS. They are saved and
+     * restored, and UNDEFINED to the guest.
+     */
+    {PLAIN(DISR_EL1), ID(0, 12, 1, 1), .mask = ALL},
+    {PLAIN(DBGVCR32_EL2), .id = SYSREG(2, 4, 0, 7, 0), .mask = ALL},
+    {PLAIN(DACR32_EL2), ID(4, 3, 0, 0), .mask = ALL, .reset = UNKNOWN},
+    {PLAIN(IFSR32_EL2), ID(4, 5, 0, 1), .mask = ALL, .reset = UNKNOWN},
+    {PLAIN(FPEXC32_EL2), ID(4, 5, 3, 0), .mask = ALL, .reset = 0x700},
 
     /* Process state. */
     {PLAIN(SPSR_EL1), ID(0, 4, 0, 0), .flags = EL1_RW | SYSREG_HIDDEN, .mask = ALL},
@@ -415,6 +430,19 @@ int cpu_get_sysreg(struct cpu *c, uint32_t id, uint64_t *v)
 	return 0;
 }
 
+/*
+ * The AArch32 ID registers that KVM makes read-as-zero, writes ignored, on a host without AArch32;
+ * of the other zeros in that space it accepts only zero.
+ */
+static bool is_aarch32_id(uint32_t id)
+{
+	static const uint32_t ids[] = {0xf7, 0xff, 0x57}; /* op2 bits of CRm 1, 2, 3 */
+	unsigned crm = am_bits(id, 6, 3);
+
+	return (id & ~0x7fu) == SYSREG(3, 0, 0, 0, 0) && crm >= 1 && crm <= 3 &&
+	       am_bit(ids[crm - 1], id & 7);
+}
+
 int cpu_set_sysreg(struct cpu *c, uint32_t id, uint64_t v)
 {
 	const struct cpu_sysreg *r = cpu_sysreg_find(id);
@@ -422,7 +450,7 @@ int cpu_set_sysreg(struct cpu *c, uint32_t id, uint64_t v)
 	if (!r || (r->flags & SYSREG_OUTSIDE) || !r->write)
 		return -ENOENT;
 	if (r->flags & SYSREG_CONST)
-		return v == r->reset ? 0 : -EINVAL;
+		return v == r->reset || is_aarch32_id(id) ? 0 : -EINVAL;
 	if (id == SYSREG(2, 0, 1, 1, 4) && ((v ^ c->sr[SR_OSLSR_EL1]) & ~UINT64_C(2)))
 		return -EINVAL;
 	r->write(c, r, v);

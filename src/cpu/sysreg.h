@@ -47,6 +47,11 @@ enum cpu_sr {
 	SR_OSLSR_EL1,
 	SR_OSDLR_EL1,
 	SR_DBGCLAIM_EL1,
+	SR_DISR_EL1, /* and the following: only user space sees them */
+	SR_DBGVCR32_EL2,
+	SR_DACR32_EL2,
+	SR_IFSR32_EL2,
+	SR_FPEXC32_EL2,
 	SR_DBGBVR0, /* 16 of each, as the register space has */
 	SR_DBGBCR0 = SR_DBGBVR0 + 16,
 	SR_DBGWVR0 = SR_DBGBCR0 + 16,

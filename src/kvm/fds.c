@@ -1,68 +1,156 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of descriptors, and the public entry points (armature.h). */
+/*
+ * The table of descriptors, and the public entry points (armature.h).
+ *
+ * Looking up takes no lock, so it may happen in a signal handler that interrupted another look-up,
+ * and in a forked child whatever the parent's other threads were at. It counts on two things: the
+ * pieces of the table stay for ever, and so do the files: one that nobody uses any more becomes
+ * another one later. Whoever takes a reference of a file that has some therefore looks again
+ * whether it is still the descriptor's.
+ */
 #include <armature/armature.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "base/trace.h"
 #include "kvm/file.h"
 #include "vm/vm.h"
 
-static struct {
-	pthread_mutex_t lock;
-	struct kvm_file **file; /* by descriptor */
-	size_t size;
-} table = {.lock = PTHREAD_MUTEX_INITIALIZER};
+/* As many descriptors as Linux allows a process, unless told otherwise (fs.nr_open). */
+#define PIECES	   1024
+#define PIECE_SIZE 1024
+
+struct piece {
+	_Atomic(struct kvm_file *) file[PIECE_SIZE];
+};
+
+static _Atomic(struct piece *) table[PIECES];
 
 /* ---- Files ---- */
 
+/* Unused ones: those that were used before, and what the lock's holder took of them. */
+static _Atomic(struct kvm_file *) returned;
+static struct kvm_file *unused;
+static struct am_lock unused_lock = AM_LOCK_INIT;
+
+static void lock_unused(sigset_t *old)
+{
+	sigset_t all;
+
+	/* A handler may want it too, and would wait for ever. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, old);
+	am_lock(&unused_lock);
+}
+
+static void unlock_unused(const sigset_t *old)
+{
+	am_unlock(&unused_lock);
+	pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
+/* The lock's holder may be a thread that a forked child has not. */
+static void free_in_child(void)
+{
+	am_lock_init(&unused_lock);
+}
+
+__attribute__((constructor)) static void watch_fork(void)
+{
+	pthread_atfork(NULL, NULL, free_in_child);
+}
+
 struct kvm_file *kvm_file_create(const struct kvm_file_ops *ops, struct vm *vm)
 {
-	struct kvm_file *f = calloc(1, sizeof(*f));
+	struct kvm_file *f;
+	sigset_t old;
 
+	lock_unused(&old);
+	if (!unused)
+		unused = atomic_exchange(&returned, NULL);
+	f = unused;
+	if (f)
+		unused = f->next;
+	unlock_unused(&old);
+	if (!f)
+		f = calloc(1, sizeof(*f));
 	if (!f)
 		return NULL;
-	atomic_init(&f->refs, 1);
 	f->ops = ops;
 	f->vm = vm;
+	f->vcpu = NULL;
 	if (vm)
 		vm_get(vm);
+	/* From here on look-ups that are late may take a reference, and let go of it. */
+	atomic_store_explicit(&f->refs, 1, memory_order_release);
 	return f;
 }
 
-void kvm_file_discard(struct kvm_file *f)
+/* A forked child has a copy of the VM that nobody can use; what it holds is not the child's. */
+static bool of_this_process(const struct kvm_file *f)
 {
-	if (f->vm)
-		vm_put(f->vm);
-	free(f);
+	return !f->vm || f->vm->pid == getpid();
 }
 
 static void file_put(struct kvm_file *f)
 {
 	if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	if (f->ops->release)
+	if (f->ops->release && of_this_process(f))
 		f->ops->release(f);
-	kvm_file_discard(f);
+	if (f->vm && of_this_process(f))
+		vm_put(f->vm);
+	f->next = atomic_load_explicit(&returned, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak(&returned, &f->next, f))
+		;
+}
+
+void kvm_file_discard(struct kvm_file *f)
+{
+	static const struct kvm_file_ops nothing;
+
+	f->ops = &nothing;
+	file_put(f); /* a late look-up may have a reference too */
+}
+
+/* The place of a descriptor, or NULL if there is none yet. */
+static _Atomic(struct kvm_file *) *place(int fd)
+{
+	struct piece *p;
+
+	if (fd < 0 || fd >= PIECES * PIECE_SIZE)
+		return NULL;
+	p = atomic_load_explicit(&table[fd / PIECE_SIZE], memory_order_acquire);
+	return p ? &p->file[fd % PIECE_SIZE] : NULL;
 }
 
 static struct kvm_file *file_get(int fd)
 {
-	struct kvm_file *f = NULL;
+	_Atomic(struct kvm_file *) *at = place(fd);
+	struct kvm_file *f;
 
-	pthread_mutex_lock(&table.lock);
-	if (fd >= 0 && (size_t)fd < table.size)
-		f = table.file[fd];
-	if (f)
-		atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
-	pthread_mutex_unlock(&table.lock);
-	return f;
+	while (at && (f = atomic_load_explicit(at, memory_order_acquire))) {
+		unsigned refs = atomic_load_explicit(&f->refs, memory_order_relaxed);
+
+		while (refs && !atomic_compare_exchange_weak_explicit(&f->refs, &refs, refs + 1,
+								      memory_order_acquire,
+								      memory_order_relaxed))
+			;
+		if (!refs)
+			continue; /* it left the table meanwhile */
+		if (atomic_load_explicit(at, memory_order_acquire) == f)
+			return f;
+		file_put(f);
+	}
+	return NULL;
 }
 
 /* ---- Descriptors ---- */
@@ -93,48 +181,48 @@ void kvm_fd_discard(int fd)
 	close(fd);
 }
 
-/* Room for @fd; under the lock. */
-static bool table_grow(int fd)
-{
-	size_t want = table.size ? table.size : 64;
-	struct kvm_file **n;
-
-	while (want <= (size_t)fd)
-		want *= 2;
-	if (want == table.size)
-		return true;
-	n = realloc(table.file, want * sizeof(*n));
-	if (!n)
-		return false;
-	memset(n + table.size, 0, (want - table.size) * sizeof(*n));
-	table.file = n;
-	table.size = want;
-	return true;
-}
-
 int kvm_fd_install(int fd, struct kvm_file *f)
 {
-	struct kvm_file *old = NULL;
-	bool ok;
+	struct piece *none = NULL, *p;
 
-	pthread_mutex_lock(&table.lock);
-	ok = table_grow(fd);
-	if (ok) {
-		/* A program that used close(2) left its file here. */
-		old = table.file[fd];
-		table.file[fd] = f;
+	if (fd >= PIECES * PIECE_SIZE)
+		return -EMFILE;
+	if (!place(fd)) {
+		p = calloc(1, sizeof(*p));
+		if (!p)
+			return -ENOMEM;
+		/* Somebody else's is as good. */
+		if (!atomic_compare_exchange_strong(&table[fd / PIECE_SIZE], &none, p))
+			free(p);
 	}
-	pthread_mutex_unlock(&table.lock);
-	file_put(old);
-	return ok ? 0 : -ENOMEM;
+	/* A program that used close(2) left its file here. */
+	file_put(atomic_exchange(place(fd), f));
+	return 0;
+}
+
+int am_kvm_adopt(int oldfd, int newfd)
+{
+	_Atomic(struct kvm_file *) *at = place(newfd);
+	struct kvm_file *f = file_get(oldfd);
+	int err = 0;
+
+	if (newfd < 0 || newfd == oldfd)
+		file_put(f);
+	else if (f)
+		err = kvm_fd_install(newfd, f);
+	else if (at && atomic_load_explicit(at, memory_order_relaxed))
+		file_put(atomic_exchange(at, NULL));
+	if (err)
+		file_put(f);
+	return err;
 }
 
 /* ---- Entry points ---- */
 
-static int result(long r)
+static long result(long r)
 {
 	if (r >= 0)
-		return (int)r;
+		return r;
 	errno = (int)-r;
 	return -1;
 }
@@ -200,19 +288,15 @@ int am_kvm_munmap(void *addr, size_t len)
 
 int am_kvm_close(int fd)
 {
+	_Atomic(struct kvm_file *) *at = place(fd);
 	struct kvm_file *f = NULL;
-	int r;
+	int r, err;
 
-	pthread_mutex_lock(&table.lock);
-	if (fd >= 0 && (size_t)fd < table.size) {
-		f = table.file[fd];
-		table.file[fd] = NULL;
-	}
-	/* Under the lock: the number may be given out again at once. */
+	/* First, as the number may be given out again at once. */
+	if (at)
+		f = atomic_exchange(at, NULL);
 	r = close(fd);
-	pthread_mutex_unlock(&table.lock);
-	int err = errno;
-
+	err = errno;
 	file_put(f);
 	errno = err;
 	return r;
@@ -220,8 +304,19 @@ int am_kvm_close(int fd)
 
 bool am_kvm_owns(int fd)
 {
-	struct kvm_file *f = file_get(fd);
+	_Atomic(struct kvm_file *) *at = place(fd);
 
+	return at && atomic_load_explicit(at, memory_order_acquire);
+}
+
+ssize_t am_kvm_read(int fd, void *to, size_t len, off_t off)
+{
+	struct kvm_file *f = file_get(fd);
+	ssize_t r;
+
+	if (!f)
+		return off < 0 ? read(fd, to, len) : pread(fd, to, len, off);
+	r = f->ops->read ? f->ops->read(f, fd, (uintptr_t)to, len, off) : -EINVAL;
 	file_put(f);
-	return f;
+	return result(r);
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 struct vm;
 struct vcpu;
@@ -19,12 +20,15 @@ struct kvm_file;
 struct kvm_file_ops {
 	/* >= 0, or -errno */
 	long (*ioctl)(struct kvm_file *f, uint32_t request, uint64_t arg);
+	/* As pread(2), or read(2) if @off is negative; NULL: nothing to read. */
+	long (*read)(struct kvm_file *f, int fd, uint64_t to, size_t len, off_t off);
 	void (*release)(struct kvm_file *f);
 	bool can_map; /* mmap() of the descriptor is allowed */
 };
 
 struct kvm_file {
 	atomic_uint refs;
+	struct kvm_file *next; /* of those not in use */
 	const struct kvm_file_ops *ops;
 	struct vm *vm; /* with a reference of the file's; NULL for /dev/kvm */
 	struct vcpu *vcpu;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* /dev/kvm: what there is, and making VMs. */
+#include <armature/armature.h>
 #include <armature/gic.h>
 #include <armature/kvm.h>
 #include <errno.h>
@@ -42,6 +43,16 @@ static long nr_cpus(void)
 	return n < 1 ? 1 : n > (long)VM_MAX_VCPUS ? (long)VM_MAX_VCPUS : n;
 }
 
+static atomic_uint ipa_limit = VM_IPA_BITS_LIMIT;
+
+int am_kvm_set_ipa_limit(unsigned bits)
+{
+	if (bits < VM_IPA_BITS_MIN || bits > VM_IPA_BITS_LIMIT)
+		return -EINVAL;
+	atomic_store(&ipa_limit, bits);
+	return 0;
+}
+
 long kvm_check_extension(struct vm *vm, uint64_t cap)
 {
 	switch (cap) {
@@ -53,7 +64,7 @@ long kvm_check_extension(struct vm *vm, uint64_t cap)
 	case KVM_CAP_MAX_VCPU_ID:
 		return VM_MAX_VCPUS;
 	case KVM_CAP_ARM_VM_IPA_SIZE:
-		return VM_IPA_BITS_LIMIT;
+		return atomic_load(&ipa_limit);
 	case KVM_CAP_MSI_DEVID:
 		return vm ? 0 : -EINVAL; /* it depends on the VM's ITS */
 	}
@@ -75,7 +86,7 @@ long kvm_create_vm(uint64_t type)
 		return -EINVAL;
 	if (!bits)
 		bits = VM_IPA_BITS_USUAL;
-	if (bits < VM_IPA_BITS_MIN || bits > VM_IPA_BITS_LIMIT)
+	if (bits < VM_IPA_BITS_MIN || bits > atomic_load(&ipa_limit))
 		return -EINVAL;
 	fd = kvm_fd_create("kvm-vm", 0);
 	if (fd < 0)

@@ -144,7 +144,7 @@ class Arguments(Base):
                 ("--cpus", "0", "from 1 to 512"), ("--cpus", "513", "from 1 to 512"),
                 ("--cpus", "", "from 1 to 512"), ("--cpus", "-3", "from 1 to 512"),
                 ("--memory", "1", "at least 16M"), ("--memory", "1K", "at least 16M"),
-                ("--memory", "99999999T", "at most"), ("--memory", "much", "256M"),
+                ("--memory", "2T", "at most"), ("--memory", "99999999T", "256M"), ("--memory", "much", "256M"),
                 ("--memory", "16M1", "256M"), ("--gic-version", "4", "only 3"),
                 ("--accel", "hvf", "auto, armature or kvm"),
                 ("--trace", "no_such_event", "--trace help")):
@@ -261,6 +261,9 @@ class Guests(Base):
 
     def ends(self, status):
         self.read(TIMEOUT)
+        if self.p.poll() is None:
+            self.p.kill()
+            self.fail("still running after %g s: %r" % (TIMEOUT, self.seen[-500:]))
         err = self.p.stderr.read()
         self.assertEqual(self.p.wait(TIMEOUT), status, (err, self.seen[-500:]))
         self.assertEqual(termios.tcgetattr(self.slave), self.before, "terminal not given back")
@@ -330,7 +333,7 @@ class Guests(Base):
 
     def test_odd_psci_calls(self):
         words = []
-        for call in (0x84000000, 0x84000001, 0xc4000001, 0x84000003, 0xc4000003, 0x84000004,
+        for call in (0x84000000, 0x84000003, 0xc4000003, 0x84000004,
                      0x8400000a, 0x84000012, 0xc4000014, 0, 0xffffffff, 0xc6000001, 0x80000000):
             words += mov(0, call)
             for r in (1, 2, 3):
@@ -339,6 +342,11 @@ class Guests(Base):
         self.start(words + put("still here\n") + power_off(), "--cpus", "2")
         self.ends(0)
         self.assertIn(b"still here", self.seen)
+
+    def test_suspended_for_ever(self):
+        """CPU_SUSPEND with no interrupt to come: like WFI."""
+        call = mov(0, 0xc4000001) + mov(1, 0) + [HVC]
+        self.lives_until_ctrl_a_x([MASK_ALL] + call + [b(-len(call))])
 
     def test_reset_loop(self):
         """Resets as fast as it can: each is a new machine, and none leaves something behind."""

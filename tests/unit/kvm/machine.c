@@ -125,6 +125,20 @@ uint64_t pc_get(struct machine *m, unsigned n)
 	return reg_get(m, n, REG_CORE(regs.pc));
 }
 
+void mmu_on(struct machine *m, unsigned n)
+{
+	uint64_t *table = (uint64_t *)(void *)(m->ram + 0x100000);
+
+	/* Level 1 blocks of 1 GiB: AF, inner shareable, attributes 0. */
+	for (uint64_t k = 0; k < 4; k++)
+		table[k] = k << 30 | 1u << 10 | 3u << 8 | 1;
+	reg_set(m, n, ARM64_SYS_REG(3, 0, 10, 2, 0), 0xff);	     /* MAIR_EL1 */
+	reg_set(m, n, ARM64_SYS_REG(3, 0, 2, 0, 0), RAM + 0x100000); /* TTBR0_EL1 */
+	/* TCR_EL1: 39 bits, 4 KiB granule, write-back, no TTBR1, 40 bits out */
+	reg_set(m, n, ARM64_SYS_REG(3, 0, 2, 0, 2), UINT64_C(2) << 32 | 1u << 23 | 0x3500 | 25);
+	reg_set(m, n, ARM64_SYS_REG(3, 0, 1, 0, 0), 0x00c50079); /* SCTLR_EL1.M */
+}
+
 int run(struct machine *m, unsigned n)
 {
 	return kvm(m->vcpu[n], KVM_RUN, 0);

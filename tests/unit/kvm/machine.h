@@ -52,6 +52,9 @@ void x_set(struct machine *m, unsigned n, unsigned x, uint64_t v);
 void pc_set(struct machine *m, unsigned n, uint64_t pc);
 uint64_t pc_get(struct machine *m, unsigned n);
 
+/* Translation on: the first 4 GiB are themselves, Normal memory, with tables at RAM + 0x100000. */
+void mmu_on(struct machine *m, unsigned n);
+
 /* KVM_RUN: 0 or -errno. */
 int run(struct machine *m, unsigned n);
 /* Run until PSCI SYSTEM_OFF, which must come. */

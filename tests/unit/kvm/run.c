@@ -248,6 +248,7 @@ static void slot_removal_while_running(void **state)
 	emit(&m, A64_LDR_X(3, 4));
 	emit(&m, A64_CBZ(3, -12));
 	emit_psci(&m, PSCI_SYSTEM_OFF);
+	mmu_on(&m, 0);
 	assert_int_equal(pthread_create(&t, NULL, run_forever, &m), 0);
 	while (__atomic_load_n(p, __ATOMIC_ACQUIRE) < 1000)
 		usleep(100);

@@ -272,7 +272,10 @@ static struct machine *in_handler;
 
 static void use_vcpu(int sig)
 {
+	int saved = errno;
+
 	handled += pc_get(in_handler, 0) != 0;
+	errno = saved;
 }
 
 /* A handler that runs while the vCPU sleeps may use the vCPU: the kernel's KVM has let go by then.

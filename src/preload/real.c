@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding the C library's functions, and what happens when the library is loaded (real.h). */
+#include "preload/real.h"
+
+#include <armature/armature.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct real_functions functions;
+static atomic_bool found;
+static atomic_int process;
+
+/* Twice at once does no harm: both store the same. */
+static void find(void)
+{
+	void *p;
+
+#define X(result, name, parameters)  \
+	p = dlsym(RTLD_NEXT, #name); \
+	__atomic_store(&functions.name, (__typeof__(functions.name) *)&p, __ATOMIC_RELAXED);
+	REAL_FUNCTIONS(X)
+#undef X
+	atomic_store_explicit(&found, true, memory_order_release);
+}
+
+const struct real_functions *real(void)
+{
+	/* Other libraries' constructors may come before ours. */
+	if (__builtin_expect(!atomic_load_explicit(&found, memory_order_acquire), 0))
+		find();
+	return &functions;
+}
+
+bool preload_in_borrowed_memory(void)
+{
+	return atomic_load_explicit(&process, memory_order_relaxed) != getpid();
+}
+
+static void remember_process(void)
+{
+	atomic_store_explicit(&process, getpid(), memory_order_relaxed);
+}
+
+/* ---- Start ---- */
+
+/* `armature exec` has checked both; a program started otherwise is told and goes on. */
+static void take_environment(void)
+{
+	const char *bits = getenv("ARMATURE_IPA_LIMIT");
+	const char *trace = getenv("ARMATURE_TRACE");
+
+	if (bits && *bits && am_kvm_set_ipa_limit((unsigned)strtoul(bits, NULL, 10)))
+		fprintf(stderr, "armature: ARMATURE_IPA_LIMIT=%s is not possible\n", bits);
+	if (trace && *trace && am_trace_to_stderr(trace))
+		fprintf(stderr, "armature: ARMATURE_TRACE=%s names no event\n", trace);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+	find();
+	remember_process();
+	/* Not called by vfork(), which is what preload_in_borrowed_memory() is about. */
+	pthread_atfork(NULL, NULL, remember_process);
+	take_environment();
+}
+
+/* ---- What the library itself calls ---- */
+
+int __wrap_close(int fd);
+int __wrap_fcntl(int fd, int command, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off);
+void *__wrap_mmap64(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+    __attribute__((alias("__wrap_mmap")));
+int __wrap_fcntl64(int fd, int command, ...) __attribute__((alias("__wrap_fcntl")));
+ssize_t __wrap_read(int fd, void *to, size_t len);
+ssize_t __wrap_pread(int fd, void *to, size_t len, off_t off);
+ssize_t __wrap_pread64(int fd, void *to, size_t len, off_t off)
+    __attribute__((alias("__wrap_pread")));
+ssize_t __wrap_write(int fd, const void *from, size_t len);
+
+int __wrap_close(int fd)
+{
+	return real()->close(fd);
+}
+
+int __wrap_fcntl(int fd, int command, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, command);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	return real()->fcntl(fd, command, arg);
+}
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	va_list ap;
+	void *arg;
+
+	va_start(ap, request);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	return real()->ioctl(fd, request, arg);
+}
+
+void *__wrap_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	return real()->mmap(addr, len, prot, flags, fd, off);
+}
+
+ssize_t __wrap_read(int fd, void *to, size_t len)
+{
+	return real()->read(fd, to, len);
+}
+
+ssize_t __wrap_pread(int fd, void *to, size_t len, off_t off)
+{
+	return real()->pread(fd, to, len, off);
+}
+
+ssize_t __wrap_write(int fd, const void *from, size_t len)
+{
+	return real()->write(fd, from, len);
+}
