@@ -74,10 +74,32 @@ static void update_irq(struct pl011 *u)
 	}
 }
 
-/* Must hold the lock. */
+/*
+ * Must hold the lock. A driver may unmask receive interrupts long before it serves them, and empty
+ * the FIFO in between (Linux does): that it looked at the cause of one is the sign.
+ */
 static bool listening(const struct pl011 *u)
 {
-	return (u->cr & CR_RXE) && ((u->imsc & (INT_RX | INT_RT)) || u->polls >= POLLS_TO_LISTEN);
+	return (u->cr & CR_RXE) && (u->answered || u->polls >= POLLS_TO_LISTEN);
+}
+
+/* Must hold the lock. Somebody waits to send: a receive timeout without data asks for that look. */
+static void knock(struct pl011 *u)
+{
+	if (u->starved && (u->imsc & (INT_RX | INT_RT)) && !listening(u))
+		u->ris |= u->imsc & INT_RT ? INT_RT : INT_RX;
+}
+
+/* Must hold the lock. UARTRIS and UARTMIS are read. */
+static uint32_t look_at_causes(struct pl011 *u, uint32_t mask)
+{
+	uint32_t causes = u->ris & mask;
+
+	if (u->ris & u->imsc & (INT_RX | INT_RT))
+		u->answered = true;
+	if (!u->count)
+		u->ris &= ~(INT_RX | INT_RT);
+	return causes;
 }
 
 /* Must hold the lock, and there is room. */
@@ -128,6 +150,7 @@ static void set_power_on_state(struct pl011 *u)
 	u->cr = CR_TXE | CR_RXE;
 	u->ifls = 0x12;
 	u->polls = 0;
+	u->answered = false;
 }
 
 void pl011_init(struct pl011 *u, const struct pl011_host *host)
@@ -180,9 +203,9 @@ static uint32_t read_locked(struct pl011 *u, uint32_t offset)
 	case UARTIMSC:
 		return u->imsc;
 	case UARTRIS:
-		return u->ris;
+		return look_at_causes(u, INT_ALL);
 	case UARTMIS:
-		return u->ris & u->imsc;
+		return look_at_causes(u, u->imsc);
 	case UARTDMACR:
 		return u->dmacr;
 	default:
@@ -248,6 +271,9 @@ static bool write_locked(struct pl011 *u, uint32_t offset, uint32_t v)
 		return false;
 	case UARTIMSC:
 		u->imsc = v & INT_ALL;
+		if (!(u->imsc & (INT_RX | INT_RT)))
+			u->answered = false;
+		knock(u);
 		return false;
 	case UARTICR:
 		u->ris &= ~v;
@@ -286,6 +312,8 @@ size_t pl011_receive(struct pl011 *u, const uint8_t *bytes, size_t n)
 		update_irq(u);
 	}
 	u->starved = taken < n;
+	knock(u);
+	update_irq(u);
 	pthread_mutex_unlock(&u->lock);
 	return taken;
 }

@@ -32,7 +32,8 @@ struct pl011 {
 	unsigned head, count;
 	uint32_t rsr, ilpr, ibrd, fbrd, lcr, cr, ifls, imsc, ris, dmacr;
 	bool irq_level;
-	bool starved;	/* somebody has bytes that did not fit */
+	bool starved;	/* somebody has bytes that were not taken */
+	bool answered;	/* the guest looked at the cause of a receive interrupt */
 	unsigned polls; /* looks at the receiver since the last character sent */
 };
 

@@ -24,6 +24,10 @@ QEMU_DIFFERS = {
         'QEMU 7.2 does not fault on alignment in Device memory',
     'unaligned accesses to Normal memory work; SCTLR_EL1.A and devices fault':
         'QEMU 7.2 does not fault on alignment in Device memory',
+    'a watchpoint: EC 0x35 before the access, by bytes and direction':
+        'QEMU 7.2 reports WnR of the first hit for every later one',
+    'a hardware breakpoint at EL1: EC 0x31, ELR is the instruction':
+        'QEMU 7.2 has breakpoints while the OS lock is set',
     'STLR then LDAR is in order between two CPUs':
         'QEMU 7.2 on x86 has no barrier between a store-release and a load-acquire',
     "PSCI_FEATURES, AFFINITY_INFO and CPU_ON's errors": 'QEMU 7.2 has no SMCCC_VERSION',
