@@ -80,7 +80,7 @@ static void update_irq(struct pl011 *u)
  */
 static bool listening(const struct pl011 *u)
 {
-	return (u->cr & CR_RXE) && (u->answered || u->polls >= POLLS_TO_LISTEN);
+	return (u->cr & CR_RXE) && u->answered;
 }
 
 /* Must hold the lock. Somebody waits to send: a receive timeout without data asks for that look. */
@@ -88,6 +88,13 @@ static void knock(struct pl011 *u)
 {
 	if (u->starved && (u->imsc & (INT_RX | INT_RT)) && !listening(u))
 		u->ris |= u->imsc & INT_RT ? INT_RT : INT_RX;
+}
+
+/* Must hold the lock. The guest looked whether there is a character. */
+static void polled(struct pl011 *u)
+{
+	if (++u->polls >= POLLS_TO_LISTEN)
+		u->answered = true;
 }
 
 /* Must hold the lock. UARTRIS and UARTMIS are read. */
@@ -178,14 +185,13 @@ static uint32_t read_locked(struct pl011 *u, uint32_t offset)
 {
 	switch (offset) {
 	case UARTDR:
-		if (!u->count && u->polls < POLLS_TO_LISTEN)
-			u->polls++;
+		if (!u->count)
+			polled(u);
 		return pop(u);
 	case UARTRSR:
 		return u->rsr;
 	case UARTFR:
-		if (u->polls < POLLS_TO_LISTEN)
-			u->polls++;
+		polled(u);
 		return FR_CTS | FR_DSR | FR_DCD | FR_TXFE | (u->count ? 0 : FR_RXFE) |
 		       (u->count >= depth(u) ? FR_RXFF : 0);
 	case UARTILPR:

@@ -33,7 +33,7 @@ struct pl011 {
 	uint32_t rsr, ilpr, ibrd, fbrd, lcr, cr, ifls, imsc, ris, dmacr;
 	bool irq_level;
 	bool starved;	/* somebody has bytes that were not taken */
-	bool answered;	/* the guest looked at the cause of a receive interrupt */
+	bool answered;	/* the guest looks at the causes of receive interrupts, or polls */
 	unsigned polls; /* looks at the receiver since the last character sent */
 };
 

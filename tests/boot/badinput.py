@@ -337,7 +337,8 @@ class Guests(Base):
                      0x8400000a, 0x84000012, 0xc4000014, 0, 0xffffffff, 0xc6000001, 0x80000000):
             words += mov(0, call)
             for r in (1, 2, 3):
-                words += mov(r, 0xdeadbeefdeadbeef)
+                # Bit 31 is clear: SYSTEM_RESET2 would take it for a vendor's reset, and obey.
+                words += mov(r, 0x5eadbeef5eadbeef)
             words += [HVC]
         self.start(words + put("still here\n") + power_off(), "--cpus", "2")
         self.ends(0)

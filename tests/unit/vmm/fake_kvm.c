@@ -19,7 +19,7 @@
 
 enum { FD_SYSTEM = 100, FD_VM = 200, FD_GIC = 300, FD_VCPU = 1000 };
 
-enum { DR = 0, FR = 0x18, LCR = 0x2c, CR = 0x30, IMSC = 0x38, ICR = 0x44 };
+enum { DR = 0, FR = 0x18, LCR = 0x2c, CR = 0x30, IMSC = 0x38, MIS = 0x40, ICR = 0x44 };
 
 struct fake_seen fake_seen;
 
@@ -32,7 +32,7 @@ static struct {
 	const char *print;
 	unsigned setup;
 	unsigned left; /* of the long output */
-	bool reading_fr, reading_dr;
+	bool reading_mis, clearing, reading_fr, reading_dr;
 } guest;
 
 void fake_reset_seen(void)
@@ -63,6 +63,11 @@ int am_kvm_close(int fd)
 bool am_kvm_owns(int fd)
 {
 	return fd >= FD_SYSTEM;
+}
+
+int am_kvm_set_ipa_limit(unsigned bits)
+{
+	return 0;
 }
 
 int am_trace_to_stderr(const char *pattern)
@@ -155,7 +160,19 @@ static int run_guest(struct kvm_run *run)
 		return exit_mmio(run, UART + DR, true, guest.left-- % 64 ? '.' : '\n');
 	if (guest.reading_dr) {
 		guest.reading_dr = false;
+		guest.clearing = true;
 		return obey(run, run->mmio.data[0]);
+	}
+	/* As an interrupt handler does: its cause, acknowledge it, then empty the FIFO. */
+	if (guest.reading_mis) {
+		guest.reading_mis = false;
+		guest.clearing = true;
+		return exit_mmio(run, UART + ICR, true, run->mmio.data[0]);
+	}
+	if (guest.clearing) {
+		guest.clearing = false;
+		guest.reading_fr = true;
+		return exit_mmio(run, UART + FR, false, 0);
 	}
 	if (guest.reading_fr) {
 		guest.reading_fr = false;
@@ -168,8 +185,8 @@ static int run_guest(struct kvm_run *run)
 	pending = irq;
 	pthread_mutex_unlock(&lock);
 	if (pending) {
-		guest.reading_fr = true;
-		return exit_mmio(run, UART + FR, false, 0);
+		guest.reading_mis = true;
+		return exit_mmio(run, UART + MIS, false, 0);
 	}
 	return 1;
 }

@@ -11,11 +11,12 @@ static void places(void **state)
 {
 	static const uint64_t rams[] = {16 * MIB, 64 * MIB, 256 * MIB, 4 * GIB, 1023 * GIB};
 	static const uint64_t offsets[] = {0, 0x1000, 0x80000, 2 * MIB};
-	static const uint64_t sizes[] = {64, MIB, 2 * MIB, 2 * MIB + 1, 33 * MIB, 5 * GIB};
+	static const uint64_t sizes[] = {64,	   MIB,	     2 * MIB, 2 * MIB + 1,
+					 15 * MIB, 33 * MIB, 5 * GIB};
 
 	for (unsigned r = 0; r < 5; r++) {
 		for (unsigned o = 0; o < 4; o++) {
-			for (unsigned s = 0; s < 6; s++) {
+			for (unsigned s = 0; s < 7; s++) {
 				struct layout l;
 				uint64_t need = layout_place(&l, rams[r], offsets[o], sizes[s]);
 
@@ -32,6 +33,7 @@ static void places(void **state)
 				assert_true(l.kernel + sizes[s] <= l.dtb);
 				assert_int_equal(l.dtb % LAYOUT_DTB_MAX, 0);
 				assert_true(l.dtb + LAYOUT_DTB_MAX <= l.initrd);
+				assert_true(l.initrd <= LAYOUT_RAM + rams[r]);
 				assert_true(l.initrd + l.initrd_room == LAYOUT_RAM + rams[r]);
 			}
 		}
