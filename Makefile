@@ -10,7 +10,7 @@ SANITIZE_SUITES = --suite unit --suite insn --suite guest
 # the user and the guest.
 QUIET = </dev/null >&2
 
-.PHONY: all run test bench asan tsan insn-long format check clean help
+.PHONY: all run test bench conformance asan tsan insn-long format check clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo 'make all          build only'
 	@echo 'make bench        measure, beside QEMU: a table, and build/bench.json'
 	@echo 'make insn-long    the instruction tests, with many more cases'
+	@echo 'make conformance  run KVM'\''s own selftests and compare: a table, and build/conformance.txt'
 	@echo 'make asan         the tests under the address and undefined behaviour sanitizers'
 	@echo 'make tsan         the tests under the thread sanitizer'
 	@echo 'make check        format, headers, arrows between folders, text'
@@ -37,8 +38,8 @@ $(BUILD)/.test-ready:
 	@touch $@
 
 all:
-	tools/install-deps run
-	$(MAKE) $(BUILD)/build.ninja
+	tools/install-deps test
+	$(MAKE) $(BUILD)/.test-ready
 	ninja -C $(BUILD)
 
 run:
@@ -58,6 +59,12 @@ bench:
 	$(MAKE) $(BUILD)/.test-ready
 	ninja -C $(BUILD)
 	$(PYTHON) bench/bench.py $(BUILD)
+
+conformance:
+	tools/install-deps test
+	$(MAKE) $(BUILD)/.test-ready
+	ninja -C $(BUILD)
+	tools/conformance --build $(BUILD)
 
 insn-long: $(BUILD)/.test-ready
 	ninja -C $(BUILD)
@@ -95,4 +102,4 @@ format:
 
 clean:
 	rm -rf build-asan build-tsan build-gcc build-clang
-	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name guest -exec rm -rf {} +
+	@test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 ! -name guest ! -name conformance-source -exec rm -rf {} +

@@ -94,37 +94,104 @@ def wanted(name):
     return any(name.startswith(w) if w.endswith("/") else name == w for w in WANTED)
 
 
-def unpack_linux(stream, folder):
-    """Of Linux's archive, what WANTED names. Links stay inside the tree: extract() by name."""
-    count = 0
-    for member in tarfile.open(fileobj=stream, mode="r|xz"):
+def unpack_wanted(archive, folder):
+    """Plain files and links that stay inside: whatever else there is, the build does not need."""
+    for member in archive:
         name = member.name.partition("/")[2]
-        if not wanted(name) or ".." in name.split("/") or not (member.isreg() or member.issym()):
-            continue
-        if member.issym() and (member.linkname.startswith("/") or ".." in member.linkname):
+        if not wanted(name) or ".." in name.split("/"):
             continue
         path = os.path.join(folder, name)
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        if member.issym():
-            os.symlink(member.linkname, path)
-        else:
+        if member.isreg():
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as f:
-                shutil.copyfileobj(stream_of(member), f)
-        count += 1
-    return count
+                shutil.copyfileobj(archive.extractfile(member), f)
 
 
 def unpack(deb, folder):
-    """A stream in a stream: neither archive touches the disk."""
+    """An archive in an archive, both as streams: the whole kernel never touches the disk."""
     with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", deb], stdout=subprocess.PIPE) as package:
         with tarfile.open(fileobj=package.stdout, mode="r|") as outer:
             for member in outer:
-                if not member.name.endswith(f"/{PACKAGE}.tar.xz"):
-                    continue
-                with tarfile.open(fileobj=outer.extractfile(member), mode="r|xz") as linux:
-                    unpack_wanted(linux, folder)
-                break
-        package.stdout.close()
+                if member.name.endswith(f"/{PACKAGE}.tar.xz"):
+                    with tarfile.open(fileobj=outer.extractfile(member), mode="r|xz") as linux:
+                        unpack_wanted(linux, folder)
+                    break
         package.terminate()
     if not os.path.isfile(os.path.join(folder, SELFTESTS, "kvm", "Makefile")):
         raise SourceError(f"{PACKAGE} has no KVM selftests")
+
+
+def version_of(deb):
+    return subprocess.run(["dpkg-deb", "-f", deb, "Version"], check=True, capture_output=True,
+                          text=True).stdout.strip()
+
+
+def fetch(cache, refresh=False):
+    """The folder with the source, and its version. "version" is written last: it says complete."""
+    source, stamp = os.path.join(cache, "source"), os.path.join(cache, "version")
+    if refresh or not os.path.isfile(stamp):
+        work = os.path.join(cache, "work")
+        shutil.rmtree(cache, ignore_errors=True)
+        os.makedirs(work)
+        say(f"downloading {PACKAGE} (139 MB, of which 7 MB are kept)")
+        deb = download(work)
+        version = version_of(deb)
+        say(f"unpacking the selftests of {version}")
+        unpack(deb, source)
+        shutil.rmtree(work)
+        with open(stamp, "w", encoding="utf-8") as f:
+            f.write(version + "\n")
+    with open(stamp, encoding="utf-8") as f:
+        return source, f.read().strip()
+
+
+# ---- Building ----
+
+
+def cross_prefix():
+    return "" if platform.machine() == "aarch64" else "aarch64-linux-gnu-"
+
+
+def build(source, out):
+    """All tests of the KVM folder's Makefile for arm64, with the Makefile itself."""
+    include = os.path.join(out, "include")
+    os.makedirs(os.path.join(include, "linux"), exist_ok=True)
+    header = os.path.join(include, "linux", "bitfield.h")
+    if not os.path.isfile(header):
+        with open(header, "w", encoding="utf-8") as f:
+            f.write(BITFIELD)
+    command = ["make", "-k", f"-j{os.cpu_count() or 1}", "ARCH=arm64",
+               f"CROSS_COMPILE={cross_prefix()}", f"OUTPUT={out}",
+               "EXTRA_CFLAGS=" + " ".join([f"-I{include}", "-w", *RENAMED])]
+    # What a calling make puts into the environment is not meant for this one.
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    log = os.path.join(out, "build.log")
+    with open(log, "w", encoding="utf-8") as f:
+        result = subprocess.run(command, cwd=os.path.join(source, SELFTESTS, "kvm"), check=False,
+                                env=env, stdin=subprocess.DEVNULL, stdout=f,
+                                stderr=subprocess.STDOUT)
+    if result.returncode:
+        with open(log, encoding="utf-8", errors="replace") as f:
+            say("".join(line for line in f if "rror" in line).rstrip())
+        say(f"not every selftest could be built: {log}")
+
+
+def tests(out):
+    """Name: program. A test's name is its file's, without the architecture's folder."""
+    found = {}
+    for folder in (out, os.path.join(out, "aarch64")):
+        for name in sorted(os.listdir(folder)):
+            path = os.path.join(folder, name)
+            if os.path.isfile(path) and os.access(path, os.X_OK):
+                found[name] = path
+    return found
+
+
+def build_program(c_file, out):
+    """One C file as a program for arm64, as the selftests are."""
+    program = os.path.join(out, os.path.splitext(os.path.basename(c_file))[0])
+    result = subprocess.run([cross_prefix() + "gcc", "-O2", "-w", "-o", program, c_file],
+                            check=False, capture_output=True, text=True)
+    if result.returncode:
+        raise SourceError(f"cannot build {c_file}:\n{result.stderr}")
+    return program

@@ -40,6 +40,11 @@ struct am_gic_ops {
 	void (*irq_line_changed)(void *opaque, unsigned vcpu, bool irq, bool fiq);
 	void *(*alloc)(void *opaque, size_t size);
 	void (*free)(void *opaque, void *p, size_t size);
+	/*
+	 * A vCPU has finished (EOI or DIR) the level-sensitive SPI @intid. Called by that vCPU's
+	 * thread with no lock held. NULL: nobody wants to know.
+	 */
+	void (*spi_done)(void *opaque, unsigned intid);
 };
 
 struct am_gic_config {

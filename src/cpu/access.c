@@ -22,6 +22,7 @@
 static bool stop(struct cpu *c, const struct cpu_insn *i, enum cpu_exit exit)
 {
 	c->pc = cpu_pc(c, i);
+	c->step_ran = false;
 	c->exit = exit;
 	c->next = NULL;
 	return false;
@@ -96,6 +97,7 @@ static bool device_access(struct cpu *c, const struct cpu_insn *i, uint64_t va, 
 	}
 	c->mmio = (struct cpu_mmio){
 	    .ipa = ipa,
+	    .va = va,
 	    .value = *value,
 	    .esr = device_syndrome(acc, write),
 	    .size = acc_bytes(acc),
@@ -277,6 +279,10 @@ void *cpu_atomic_ptr(struct cpu *c, const struct cpu_insn *i, uint64_t va, uint3
 	}
 	if (!resolve(c, i, va, acc | ACC_ALIGNED, write, &x))
 		return NULL;
+	/* A watchpoint of loads alone wants what reads, too. */
+	if ((acc & ACC_RMW) && am_unlikely(c->debug) &&
+	    cpu_debug_watch(c, i, va, size, false, acc & ACC_UNPRIV))
+		return NULL;
 	if (x.host && (!write || x.host_writable))
 		return x.host;
 	device_access(c, i, va, x.ipa, acc & ~(uint32_t)ACC_ISV, write, &none);
@@ -290,12 +296,13 @@ bool cpu_probe(struct cpu *c, const struct cpu_insn *i, uint64_t va, unsigned le
 
 	if (!resolve(c, i, va, acc, write, &x))
 		return false;
-	if (bytes_in_page(va) >= len)
-		return true;
-	va += bytes_in_page(va);
-	if (cpu_translate(c, va, write ? CPU_WRITE : CPU_READ, acc & ACC_UNPRIV, &x))
-		return true;
-	return xlat_fault(c, i, va, write, &x);
+	if (bytes_in_page(va) < len) {
+		uint64_t va2 = va + bytes_in_page(va);
+
+		if (!cpu_translate(c, va2, write ? CPU_WRITE : CPU_READ, acc & ACC_UNPRIV, &x))
+			return xlat_fault(c, i, va2, write, &x);
+	}
+	return am_likely(!c->debug) || !cpu_debug_watch(c, i, va, len, write, acc & ACC_UNPRIV);
 }
 
 bool cpu_maintain(struct cpu *c, const struct cpu_insn *i, uint64_t va, bool write,

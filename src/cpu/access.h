@@ -50,6 +50,7 @@ enum {
 	ACC_ALIGNED = 1 << 8, /* must be aligned whatever SCTLR_EL1.A says */
 	ACC_ZVA = 1 << 9,     /* DC ZVA: alignment fault in Device memory */
 	ACC_PAIR = 1 << 10,   /* two registers: alignment is that of one, half the size */
+	ACC_RMW = 1 << 11,    /* an atomic operation: a write that reads */
 	ACC_RT_SHIFT = 16,
 };
 #define ACC_RT(encoded_rt) ((uint32_t)(encoded_rt) << ACC_RT_SHIFT) /* 0..31; 31 is XZR */

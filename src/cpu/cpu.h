@@ -48,6 +48,7 @@ enum cpu_exit {
 /* An access that nothing inside the library answers (DDI 0487 D17.2.37, ISS of a data abort). */
 struct cpu_mmio {
 	uint64_t ipa;
+	uint64_t va;
 	uint64_t value; /* of a store, in the low bytes */
 	uint64_t esr;	/* as ESR_EL2 would show it, EC 0x24 */
 	uint8_t size;	/* bytes: 1, 2, 4, 8 */
@@ -66,6 +67,7 @@ enum cpu_mmio_result {
 struct cpu_page {
 	uint8_t *host; /* the 4 KiB page's first byte; NULL: no memory there */
 	bool writable;
+	bool for_write; /* set by the caller: a store wants it */
 };
 
 /* What surrounds the CPU. Called by the vCPU's own thread. */
@@ -221,8 +223,11 @@ int cpu_set_sysreg(struct cpu *c, uint32_t id, uint64_t v);
 /* The encodings that cpu_get_sysreg() knows, in ascending order; *n is set. */
 const uint16_t *cpu_sysreg_list(size_t *n);
 
-/* Outside cpu_run(). */
+/* Outside cpu_run(). Decoded code is forgotten: software breakpoints may have been written. */
 void cpu_set_host_debug(struct cpu *c, const struct cpu_host_debug *d);
+
+/* Any thread: a physical SError becomes pending; it is taken when PSTATE.A lets it. */
+void cpu_inject_serror(struct cpu *c);
 
 /* Make the guest take a synchronous external data abort at its PC. Outside cpu_run(). */
 void cpu_inject_dabt(struct cpu *c, uint64_t far);

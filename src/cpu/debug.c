@@ -96,6 +96,8 @@ void cpu_set_host_debug(struct cpu *c, const struct cpu_host_debug *d)
 {
 	c->host_debug = *d;
 	c->host_pending = false;
+	/* A debugger has just written or removed a BRK, and cannot do IC IVAU. */
+	c->code_stale = true;
 	cpu_update_context(c);
 }
 
@@ -126,16 +128,18 @@ static enum cpu_debug_result debug_exception(struct cpu *c, unsigned ec, uint64_
 
 /* ---- Single step (D2.12) ---- */
 
+void cpu_debug_stepped(struct cpu *c)
+{
+	c->step_ran = false;
+	c->host_ss = false;
+	if (!c->host_debug.enabled)
+		c->ss = false;
+}
+
 enum cpu_debug_result cpu_debug_boundary(struct cpu *c)
 {
 	bool host = c->host_debug.enabled;
 
-	if (c->step_ran) {
-		c->step_ran = false;
-		c->host_ss = false;
-		if (!host)
-			c->ss = false;
-	}
 	if (!(c->debug & CPU_DEBUG_STEP) || (host ? c->host_ss : c->ss))
 		return CPU_DEBUG_NOTHING;
 	/* ISV; EX is not tracked: it only tells that a load-exclusive was stepped. */
@@ -249,9 +253,10 @@ bool cpu_debug_watch(struct cpu *c, const struct cpu_insn *i, uint64_t va, unsig
 {
 	if (!(c->debug & CPU_DEBUG_WATCH))
 		return false;
-	va = cpu_untag(c, va);
+	va = am_sext(va, 49);
 	for (unsigned n = 0; n < CPU_WATCHPOINTS; n++) {
-		uint64_t cr = wcr(c, n), vr = reg(c, c->host_debug.wvr, SR_DBGWVR0, n);
+		uint64_t cr = wcr(c, n);
+		uint64_t vr = am_sext(reg(c, c->host_debug.wvr, SR_DBGWVR0, n), 49);
 
 		if (!(cr & 1) || !am_bit(cr, 3 + write) || !level_matches(cr, as_el0 ? 0 : c->el) ||
 		    !address_matches(cr, vr, va, size))

@@ -44,6 +44,8 @@ enum cpu_debug_result {
 	CPU_DEBUG_TAKEN, /* an exception was taken: look again at c->pc */
 	CPU_DEBUG_LEAVE, /* end the run: c->exit is set */
 };
+/* The instruction of the scratch page is behind: before an interrupt can save PSTATE.SS. */
+void cpu_debug_stepped(struct cpu *c);
 /* Before anything of the instruction: a step that is due. */
 enum cpu_debug_result cpu_debug_boundary(struct cpu *c);
 /* The instruction could be fetched: breakpoints. */

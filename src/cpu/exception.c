@@ -170,3 +170,9 @@ void cpu_inject_dabt(struct cpu *c, uint64_t far)
 	c->sr[SR_FAR_EL1] = far;
 	cpu_take_exception(c, VEC_SYNC, c->pc, ESR(c->el ? EC_DABT_SAME : EC_DABT_LOW, 0x10));
 }
+
+void cpu_inject_serror(struct cpu *c)
+{
+	atomic_store_explicit(&c->serror_pending, true, memory_order_release);
+	cpu_kick(c);
+}

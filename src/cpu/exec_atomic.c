@@ -294,16 +294,16 @@ bool emit_STLR(struct cpu_insn *o, struct a64_STLR f)
 /* ---- Compare and swap ---- */
 
 /* Rs is compared and receives the old value: rm to read, rd to write. Rt is ra. */
-#define COMPARE_AND_SWAP(bits, acc)                                                       \
-	CPU_OP(op_cas##bits)                                                              \
-	{                                                                                 \
-		SP_CHECK();                                                               \
-		uint##bits##_t *p = cpu_atomic_ptr(c, i, c->r[i->rn], (acc), true);       \
-		if (am_unlikely(!p))                                                      \
-			return c->next;                                                   \
-		c->r[i->rd] = __sync_val_compare_and_swap(p, (uint##bits##_t)c->r[i->rm], \
-							  (uint##bits##_t)c->r[i->ra]);   \
-		CPU_NEXT();                                                               \
+#define COMPARE_AND_SWAP(bits, acc)                                                           \
+	CPU_OP(op_cas##bits)                                                                  \
+	{                                                                                     \
+		SP_CHECK();                                                                   \
+		uint##bits##_t *p = cpu_atomic_ptr(c, i, c->r[i->rn], (acc) | ACC_RMW, true); \
+		if (am_unlikely(!p))                                                          \
+			return c->next;                                                       \
+		c->r[i->rd] = __sync_val_compare_and_swap(p, (uint##bits##_t)c->r[i->rm],     \
+							  (uint##bits##_t)c->r[i->ra]);       \
+		CPU_NEXT();                                                                   \
 	}
 
 SIZES(COMPARE_AND_SWAP)
@@ -312,7 +312,7 @@ SIZES(COMPARE_AND_SWAP)
 CPU_OP(op_casp32)
 {
 	SP_CHECK();
-	uint64_t *p = cpu_atomic_ptr(c, i, c->r[i->rn], ACC_8, true);
+	uint64_t *p = cpu_atomic_ptr(c, i, c->r[i->rn], ACC_8 | ACC_RMW, true);
 
 	if (am_unlikely(!p))
 		return c->next;
@@ -328,7 +328,7 @@ CPU_OP(op_casp32)
 CPU_OP(op_casp64)
 {
 	SP_CHECK();
-	void *p = cpu_atomic_ptr(c, i, c->r[i->rn], ACC_16, true);
+	void *p = cpu_atomic_ptr(c, i, c->r[i->rn], ACC_16 | ACC_RMW, true);
 
 	if (am_unlikely(!p))
 		return c->next;
@@ -369,16 +369,16 @@ bool emit_CASP(struct cpu_insn *o, struct a64_CASP f)
 
 /* ---- Atomic memory operations: v is Rs, rd the old value ---- */
 
-#define ATOMIC(name, bits, acc, type, rmw)                                \
-	CPU_OP(op_##name##bits)                                           \
-	{                                                                 \
-		SP_CHECK();                                               \
-		type *p = cpu_atomic_ptr(c, i, c->r[i->rn], (acc), true); \
-		if (am_unlikely(!p))                                      \
-			return c->next;                                   \
-		type v = (type)c->r[i->rm];                               \
-		c->r[i->rd] = (uint##bits##_t)(rmw);                      \
-		CPU_NEXT();                                               \
+#define ATOMIC(name, bits, acc, type, rmw)                                          \
+	CPU_OP(op_##name##bits)                                                     \
+	{                                                                           \
+		SP_CHECK();                                                         \
+		type *p = cpu_atomic_ptr(c, i, c->r[i->rn], (acc) | ACC_RMW, true); \
+		if (am_unlikely(!p))                                                \
+			return c->next;                                             \
+		type v = (type)c->r[i->rm];                                         \
+		c->r[i->rd] = (uint##bits##_t)(rmw);                                \
+		CPU_NEXT();                                                         \
 	}
 
 /* Minimum and maximum, which hosts do not have: T is the type compared. */

@@ -370,6 +370,9 @@ static const struct cpu_insn *mrs(struct cpu *c, const struct cpu_insn *i)
 		if (c->ops->sysreg(c->opaque, r->id, false, &v))
 			return cpu_undefined(c, i);
 		c->r[i->rd] = v;
+		/* A counter that has passed a timer's deadline raises its interrupt here. */
+		if (am_unlikely(atomic_load_explicit(&c->attention, memory_order_relaxed)))
+			return cpu_enter(c, cpu_pc(c, i) + 4);
 		return i + 1;
 	}
 	c->r[i->rd] = r->read(c, r);
@@ -434,7 +437,7 @@ bool emit_MRS(struct cpu_insn *o, struct a64_MRS f)
 	const struct cpu_sysreg *r = cpu_sysreg_find(SYSREG(2 + f.o0, f.op1, f.crn, f.crm, f.op2));
 
 	*o = (struct cpu_insn){.exec = op_sysreg_unknown, .rd = reg_dst(f.rt), .imm = f.w};
-	if (!r)
+	if (!r || !(r->flags & (EL1_R | EL0_R)))
 		return true;
 	o->exec = op_mrs;
 	o->imm = cpu_sysreg_index(r);

@@ -90,9 +90,11 @@ const struct cpu_insn *cpu_enter(struct cpu *c, uint64_t pc)
 			if (!attend(c))
 				return c->next = NULL;
 		}
+		if (am_unlikely(c->step_ran))
+			cpu_debug_stepped(c);
 		if (am_unlikely(cpu_irq_deliverable(c)))
 			take_interrupt(c);
-		if (am_unlikely(c->debug | c->step_ran)) {
+		if (am_unlikely(c->debug)) {
 			enum cpu_debug_result r = cpu_debug_boundary(c);
 
 			if (r == CPU_DEBUG_LEAVE)

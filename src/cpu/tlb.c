@@ -165,9 +165,9 @@ static void bank_note(struct cpu_bank *b, const struct cpu_xlat *x)
 	b->not_global |= x->not_global;
 }
 
-static bool host_page(struct cpu *c, struct cpu_xlat *x)
+static bool host_page(struct cpu *c, enum cpu_access_kind kind, struct cpu_xlat *x)
 {
-	struct cpu_page page = {NULL, false};
+	struct cpu_page page = {.for_write = kind == CPU_WRITE};
 
 	x->err = c->ops->map(c->opaque, x->ipa & CPU_PAGE_MASK, &page);
 	if (x->err)
@@ -184,7 +184,7 @@ bool cpu_translate(struct cpu *c, uint64_t va, enum cpu_access_kind kind, bool u
 	struct cpu_bank *b = el ? &c->mmu->kernel[c->pan] : c->mmu->user_now;
 
 	va = cpu_untag(c, va);
-	if (!cpu_walk(c, va, kind, el, x) || !host_page(c, x))
+	if (!cpu_walk(c, va, kind, el, x) || !host_page(c, kind, x))
 		return false;
 
 	/* Device memory and SCTLR_EL1.A want every access checked for alignment. */
@@ -212,7 +212,7 @@ struct cpu_code *cpu_fetch_page(struct cpu *c, uint64_t pc, struct cpu_xlat *x)
 		cpu_code_revalidate(c, e->code);
 		return e->code;
 	}
-	if (!cpu_walk(c, pc, CPU_FETCH, c->el, x) || !host_page(c, x))
+	if (!cpu_walk(c, pc, CPU_FETCH, c->el, x) || !host_page(c, CPU_FETCH, x))
 		return NULL;
 	if (!x->host) {
 		/* KVM: no memory to execute from is a synchronous external abort. */

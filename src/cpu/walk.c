@@ -82,7 +82,7 @@ static bool is_device(const struct cpu *c, unsigned index)
 
 static bool read_descriptor(struct cpu *c, uint64_t ipa, uint64_t *desc, struct cpu_xlat *x)
 {
-	struct cpu_page page = {NULL, false};
+	struct cpu_page page = {.for_write = false};
 
 	x->err = c->ops->map(c->opaque, ipa & CPU_PAGE_MASK, &page);
 	if (x->err)

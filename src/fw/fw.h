@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest finds behind HVC: the SMC calling convention (DEN0028) and PSCI (DEN0022).
+ * What a guest finds behind HVC: the SMC calling convention (DEN0028), PSCI (DEN0022), TRNG
+ * (DEN0098), stolen time (DEN0057) and the vendor's own services.
  *
  * A call comes as the caller's x0-x3 and goes back as x0-x3 and, for the few calls that do more
  * than answer, what the machine must do. fw/ keeps no vCPU: power states are asked for and
@@ -46,6 +47,25 @@ struct fw_ops {
 	bool (*is_off)(void *vcpu);
 	/* Start a stopped vCPU with reset state, @pc and x0. False: it was not stopped. */
 	bool (*power_on)(void *vcpu, uint64_t pc, uint64_t context);
+	/* Where the caller's stolen time structure is, or FW_NO_ADDRESS. */
+	uint64_t (*stolen_time)(void *vcpu);
+	/* ... it starts again from zero. */
+	void (*stolen_time_begin)(void *vcpu);
+	/* A counter of the caller (0 virtual, 1 physical) and the real time in ns, of one moment.
+	 */
+	void (*clocks)(void *vcpu, unsigned counter, uint64_t *count, uint64_t *real_ns);
+};
+
+#define FW_NO_ADDRESS UINT64_MAX
+
+/* Services that user space can take away, one bit each (KVM_REG_ARM_FW_FEAT_BMAP). */
+enum fw_bitmap { FW_STD, FW_STD_HYP, FW_VENDOR_HYP, FW_NR_BITMAPS };
+
+enum {
+	FW_STD_TRNG = 1,
+	FW_STD_HYP_PV_TIME = 1,
+	FW_VENDOR_FEATURES = 1,
+	FW_VENDOR_PTP = 2,
 };
 
 struct fw {
@@ -53,11 +73,13 @@ struct fw {
 	void *vm;
 	_Atomic uint32_t psci_version; /* what user space chose; 0: nothing, and so the newest */
 	atomic_bool system_suspend;    /* offered to the guest */
+	_Atomic uint64_t taken_away[FW_NR_BITMAPS];
 };
 
 /* A vCPU that calls. Without the feature PSCI_0_2 it finds PSCI 0.1. */
 struct fw_caller {
 	const struct fw *fw;
+	void *vcpu;
 	unsigned id; /* for traces */
 	bool has_0_2;
 };
@@ -66,6 +88,17 @@ enum fw_action fw_call(const struct fw_caller *c, uint64_t x[4], uint64_t *event
 /* The PSCI part; same contract. */
 enum fw_action fw_psci_call(const struct fw_caller *c, uint64_t x[4], uint64_t *event_flags);
 uint32_t fw_psci_version(const struct fw *fw, bool has_0_2);
+
+/* Parts of fw_call(): false, and nothing changed, if the call is none of theirs. */
+bool fw_trng_call(const struct fw_caller *c, uint64_t x[4]);
+bool fw_pv_time_call(const struct fw_caller *c, uint64_t x[4]);
+bool fw_vendor_call(const struct fw_caller *c, uint64_t x[4]);
+
+/* Every service that there is, and those that the guest finds. */
+uint64_t fw_bitmap_all(enum fw_bitmap which);
+uint64_t fw_bitmap_get(const struct fw *fw, enum fw_bitmap which);
+/* -EINVAL: a bit that is no service. -EBUSY: a change while @frozen. */
+int fw_bitmap_set(struct fw *fw, enum fw_bitmap which, uint64_t v, bool frozen);
 
 /*
  * Firmware pseudo-registers (KVM_REG_ARM_FW), by the id's low 16 bits. @has_0_2: the vCPU has the

@@ -139,24 +139,38 @@ static void cpu_priority_drop(struct gic_cpu *cpu)
 	cpu->ifc.apr[cpu->ifc.apr[1] & bit ? 1 : 0] &= ~bit;
 }
 
-/* Where the interrupt lives, the lock held. A negative @group: either. */
-static void cpu_deactivate(struct gic_cpu *home, struct gic_irq *irq, int group)
+/*
+ * Where the interrupt lives, the lock held. A negative @group: either. True if somebody wants to be
+ * told when the lock is free: a level-sensitive SPI is finished.
+ */
+static bool cpu_deactivate(struct gic_cpu *home, struct gic_irq *irq, int group)
 {
-	if (!(gic_irq_flags(irq) & GIC_ACTIVE))
-		return;
+	unsigned flags = gic_irq_flags(irq);
+
+	if (!(flags & GIC_ACTIVE))
+		return false;
 	if (group >= 0 && irq_group(irq) != (unsigned)group)
-		return;
+		return false;
 	gic_irq_change(home, irq, 0, GIC_ACTIVE);
 	AM_TRACE(gic_deactivate, home->id, irq->intid);
+	return home->gic->config.ops.spi_done && !(flags & GIC_EDGE) &&
+	       irq->intid >= GIC_NR_PRIVATE;
+}
+
+static void gic_tell_done(struct am_gic *gic, const struct gic_irq *irq)
+{
+	gic->config.ops.spi_done(gic->config.opaque, irq->intid);
 }
 
 static void gic_deactivate(struct am_gic *gic, struct gic_irq *irq, int group)
 {
 	struct gic_cpu *home = gic_irq_lock(gic, irq);
+	bool tell = cpu_deactivate(home, irq, group);
 
-	cpu_deactivate(home, irq, group);
 	gic_cpu_update(home);
 	am_unlock(&home->lock);
+	if (tell)
+		gic_tell_done(gic, irq);
 }
 
 /*
@@ -166,6 +180,7 @@ static void gic_deactivate(struct am_gic *gic, struct gic_irq *irq, int group)
 void gic_eoi(struct gic_cpu *cpu, unsigned group, unsigned intid)
 {
 	struct gic_irq *irq = NULL;
+	bool here = false, tell = false;
 
 	if (intid >= 1020 && intid < GIC_FIRST_LPI)
 		return;
@@ -175,12 +190,14 @@ void gic_eoi(struct gic_cpu *cpu, unsigned group, unsigned intid)
 	if (!cpu->ifc.eoimode)
 		irq = gic_irq_get(cpu->gic, cpu, intid);
 	if (irq && atomic_load_explicit(&irq->home, memory_order_relaxed) == cpu->id) {
-		cpu_deactivate(cpu, irq, (int)group);
-		irq = NULL;
+		tell = cpu_deactivate(cpu, irq, (int)group);
+		here = true;
 	}
 	gic_cpu_update(cpu);
 	am_unlock(&cpu->lock);
-	if (irq)
+	if (tell)
+		gic_tell_done(cpu->gic, irq);
+	if (irq && !here)
 		gic_deactivate(cpu->gic, irq, (int)group);
 }
 

@@ -86,8 +86,13 @@ static long access_attr(struct vm *vm, const struct kvm_device_attr *a, bool set
 	pthread_mutex_lock(&vm->lock);
 	err = stop ? vm_lock_vcpus(vm) : 0;
 	if (!err) {
+		bool was_ready = am_gic_initialized(gic);
+
 		err = set ? am_gic_set_attr(gic, a->group, a->attr, *value)
 			  : am_gic_get_attr(gic, a->group, a->attr, value);
+		/* CTRL_INIT also gives interrupt numbers their usual meaning. */
+		if (!err && !was_ready && am_gic_initialized(gic))
+			err = vm_default_routes(vm);
 		if (stop)
 			vm_unlock_vcpus(vm);
 	}

@@ -9,6 +9,7 @@
  * whether it is still the descriptor's.
  */
 #include <armature/armature.h>
+#include <armature/kvm.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -219,10 +220,10 @@ int am_kvm_adopt(int oldfd, int newfd)
 
 /* ---- Entry points ---- */
 
-static long result(long r)
+static int result(long r)
 {
 	if (r >= 0)
-		return r;
+		return (int)r;
 	errno = (int)-r;
 	return -1;
 }
@@ -248,8 +249,15 @@ int am_kvm_open(void)
 
 static long file_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
 {
-	/* As in KVM: a VM belongs to one process, and does nothing more once set-up failed. */
-	if (f->vm && (f->vm->pid != getpid() || atomic_load(&f->vm->dead)))
+	/*
+	 * As in KVM: a VM belongs to one process, and does nothing more once set-up failed. But its
+	 * memory may be taken away: KVM before 6.3 allowed that, and its programs do it to clean
+	 * up.
+	 */
+	if (f->vm && f->vm->pid != getpid())
+		return -EIO;
+	if (f->vm && atomic_load(&f->vm->dead) &&
+	    !(f->ops == &kvm_vm_ops && request == KVM_SET_USER_MEMORY_REGION))
 		return -EIO;
 	return f->ops->ioctl(f, request, arg);
 }
@@ -268,17 +276,50 @@ int am_kvm_ioctl(int fd, unsigned long request, unsigned long arg)
 	return result(r);
 }
 
+/* The ring of coalesced MMIO belongs to the VM: it takes the place of one page of each vCPU's. */
+static bool map_ring(struct vm *vm, uint8_t *p, size_t len, int prot, int flags, off_t off)
+{
+	off_t page = (off_t)sysconf(_SC_PAGESIZE);
+	off_t ring = KVM_COALESCED_MMIO_PAGE_OFFSET * page;
+	int fd;
+
+	if (off > ring || off + (off_t)len <= ring)
+		return true;
+	fd = vm_io_ring_fd(&vm->io);
+	if (fd < 0) {
+		errno = -fd;
+		return false;
+	}
+	return mmap(p + (ring - off), (size_t)page, prot, (flags & MAP_TYPE) | MAP_FIXED, fd, 0) !=
+	       MAP_FAILED;
+}
+
+static void *map_vcpu(struct vm *vm, void *addr, size_t len, int prot, int flags, int fd, off_t off)
+{
+	void *p = mmap(addr, len, prot, flags, fd, off);
+
+	if (p == MAP_FAILED || map_ring(vm, p, len, prot, flags, off))
+		return p;
+	int err = errno;
+
+	munmap(p, len);
+	errno = err;
+	return MAP_FAILED;
+}
+
 void *am_kvm_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
 	struct kvm_file *f = flags & MAP_ANONYMOUS ? NULL : file_get(fd);
-	bool allowed = !f || f->ops->can_map;
+	void *p = MAP_FAILED;
 
-	file_put(f);
-	if (!allowed) {
+	if (!f)
+		return mmap(addr, len, prot, flags, fd, off);
+	if (f->ops->can_map)
+		p = map_vcpu(f->vm, addr, len, prot, flags, fd, off);
+	else
 		errno = ENODEV;
-		return MAP_FAILED;
-	}
-	return mmap(addr, len, prot, flags, fd, off);
+	file_put(f);
+	return p;
 }
 
 int am_kvm_munmap(void *addr, size_t len)
@@ -312,11 +353,12 @@ bool am_kvm_owns(int fd)
 ssize_t am_kvm_read(int fd, void *to, size_t len, off_t off)
 {
 	struct kvm_file *f = file_get(fd);
-	ssize_t r;
+	bool allowed = !f || f->ops->can_read;
 
-	if (!f)
-		return off < 0 ? read(fd, to, len) : pread(fd, to, len, off);
-	r = f->ops->read ? f->ops->read(f, fd, (uintptr_t)to, len, off) : -EINVAL;
 	file_put(f);
-	return result(r);
+	if (!allowed) {
+		errno = EINVAL;
+		return -1;
+	}
+	return off < 0 ? read(fd, to, len) : pread(fd, to, len, off);
 }

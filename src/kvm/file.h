@@ -20,10 +20,9 @@ struct kvm_file;
 struct kvm_file_ops {
 	/* >= 0, or -errno */
 	long (*ioctl)(struct kvm_file *f, uint32_t request, uint64_t arg);
-	/* As pread(2), or read(2) if @off is negative; NULL: nothing to read. */
-	long (*read)(struct kvm_file *f, int fd, uint64_t to, size_t len, off_t off);
 	void (*release)(struct kvm_file *f);
-	bool can_map; /* mmap() of the descriptor is allowed */
+	bool can_map;  /* mmap() of the descriptor is allowed */
+	bool can_read; /* read() is */
 };
 
 struct kvm_file {
@@ -60,13 +59,34 @@ extern const struct kvm_file_ops kvm_vgic_ops;	 /* device.c */
 
 #define KVM_VCPU_MMAP_PAGES 2
 
+/* What KVM_SET_GUEST_DEBUG accepts. */
+#define KVM_GUESTDBG_MASK                                                         \
+	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP | \
+	 KVM_GUESTDBG_USE_HW)
+
+/* KVM_GET_STATS_FD of a VM */
+long kvm_vm_stats_fd(struct vm *vm);
 long kvm_create_vm(uint64_t type);
 long kvm_check_extension(struct vm *vm, uint64_t cap);
 long kvm_create_vcpu(struct vm *vm, uint64_t id);
 long kvm_create_device(struct vm *vm, uint64_t arg);
+/* events.c */
+long kvm_irqfd(struct vm *vm, uint64_t arg);
+long kvm_ioeventfd(struct vm *vm, uint64_t arg);
+long kvm_set_gsi_routing(struct vm *vm, uint64_t arg);
+long kvm_signal_msi(struct vm *vm, uint64_t arg);
+long kvm_coalesced_mmio(struct vm *vm, uint64_t arg, bool add);
+/* dirty.c */
+long kvm_get_dirty_log(struct vm *vm, uint64_t arg);
+long kvm_clear_dirty_log(struct vm *vm, uint64_t arg);
+long kvm_set_manual_log(struct vm *vm, uint64_t options);
 /* KVM_{SET,GET,HAS}_DEVICE_ATTR of a vCPU */
 long kvm_vcpu_attr(struct vcpu *v, uint32_t request, uint64_t arg);
 /* With the vCPU's mutex held. */
+long kvm_set_guest_debug(struct vcpu *v, uint64_t arg);
+long kvm_get_vcpu_events(struct vcpu *v, uint64_t arg);
+long kvm_set_vcpu_events(struct vcpu *v, uint64_t arg);
+long kvm_vcpu_stats_fd(struct vcpu *v);
 long kvm_run(struct vcpu *v, uint64_t arg);
 long kvm_get_one_reg(struct vcpu *v, uint64_t arg);
 long kvm_set_one_reg(struct vcpu *v, uint64_t arg);

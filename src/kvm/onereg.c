@@ -203,6 +203,26 @@ static bool has_0_2(const struct vcpu *v)
 	return v->features & AM_BIT(KVM_ARM_VCPU_PSCI_0_2);
 }
 
+/* Bitmaps are the VM's, and fixed once a vCPU has run. */
+static int set_bitmap(struct vcpu *v, uint64_t id, uint64_t value)
+{
+	struct vm *vm = v->vm;
+	int err;
+
+	pthread_mutex_lock(&vm->lock);
+	err = fw_bitmap_set(&vm->fw, id & 0xffff, value, atomic_load(&vm->has_run));
+	pthread_mutex_unlock(&vm->lock);
+	return err;
+}
+
+static int get_bitmap(struct vcpu *v, uint64_t id, uint64_t *out)
+{
+	if (sysreg_check(id) || (id & 0xffff) >= FW_NR_BITMAPS)
+		return -ENOENT;
+	*out = fw_bitmap_get(&v->vm->fw, id & 0xffff);
+	return 0;
+}
+
 static int get_reg(struct vcpu *v, uint64_t id, union value *out)
 {
 	int n = timer_find(id), err;
@@ -217,6 +237,8 @@ static int get_reg(struct vcpu *v, uint64_t id, union value *out)
 	case KVM_REG_ARM_FW:
 		err = sysreg_check(id);
 		return err ? err : fw_get_reg(&v->vm->fw, has_0_2(v), id & 0xffff, &out->u64);
+	case KVM_REG_ARM_FW_FEAT_BMAP:
+		return get_bitmap(v, id, &out->u64);
 	case KVM_REG_ARM_DEMUX:
 		return demux_get(v, id, &out->u32);
 	case KVM_REG_ARM64_SYSREG:
@@ -241,6 +263,8 @@ static int set_reg(struct vcpu *v, uint64_t id, const union value *in)
 		return core_set(v, id, in);
 	case KVM_REG_ARM_FW:
 		return fw_set_reg(&v->vm->fw, has_0_2(v), id & 0xffff, in->u64);
+	case KVM_REG_ARM_FW_FEAT_BMAP:
+		return set_bitmap(v, id, in->u64);
 	case KVM_REG_ARM_DEMUX:
 		err = demux_get(v, id, &now.u32);
 		return err ? err : now.u32 == in->u32 ? 0 : -EINVAL;
@@ -262,6 +286,7 @@ long kvm_get_one_reg(struct vcpu *v, uint64_t arg)
 
 	if (!err)
 		err = check_arch(reg.id);
+	vcpu_settle_reset(v);
 	if (!err)
 		err = get_reg(v, reg.id, &value);
 	/* Its size fits the value: every class has checked it. */
@@ -276,6 +301,7 @@ long kvm_set_one_reg(struct vcpu *v, uint64_t arg)
 
 	if (!err)
 		err = check_arch(reg.id);
+	vcpu_settle_reset(v);
 	/* Whatever can be set can be read; so this says whether the register and its size exist. */
 	if (!err)
 		err = get_reg(v, reg.id, &old);
@@ -317,6 +343,8 @@ static void fill(struct list *l)
 	}
 	for (unsigned n = 0; n < fw_reg_count(); n++)
 		add(l, KVM_REG_ARM_FW_REG(n));
+	for (unsigned n = 0; n < FW_NR_BITMAPS; n++)
+		add(l, KVM_REG_ARM_FW_FEAT_BMAP_REG(n));
 	for (unsigned n = 0; n < AM_ARRAY_SIZE(timer_regs); n++)
 		add(l, timer_regs[n].id);
 	for (size_t n = 0; n < nr; n++) {

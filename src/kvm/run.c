@@ -41,16 +41,27 @@ static void report(struct kvm_run *run, const struct vm_exit *e)
 		run->system_event.ndata = e->has_flags;
 		run->system_event.data[0] = e->event_flags;
 		break;
+	case VM_EXIT_DEBUG:
+		run->exit_reason = KVM_EXIT_DEBUG;
+		run->flags = KVM_DEBUG_ARCH_HSR_HIGH_VALID;
+		run->debug.arch.hsr = (uint32_t)e->debug_esr;
+		run->debug.arch.hsr_high = (uint32_t)(e->debug_esr >> 32);
+		run->debug.arch.far = e->debug_far;
+		break;
 	}
 }
 
-/* The device's answer to the load of the last KVM_EXIT_MMIO. */
+/* The device's answer to the access of the last KVM_EXIT_MMIO, unless user space took it back. */
 static void complete_mmio(struct vcpu *v, const struct kvm_run *run)
 {
 	uint64_t value = 0;
 
 	if (!v->mmio_pending)
 		return;
+	if (__atomic_load_n(&run->exit_reason, __ATOMIC_RELAXED) != KVM_EXIT_MMIO) {
+		v->mmio_pending = false;
+		return;
+	}
 	memcpy(&value, run->mmio.data, v->cpu->mmio.size);
 	vcpu_complete_mmio(v, value);
 }
@@ -59,6 +70,7 @@ long kvm_run(struct vcpu *v, uint64_t arg)
 {
 	struct kvm_run *run = v->shared;
 	struct vm_exit exit;
+	sigset_t outside;
 	int r;
 
 	if (arg)
@@ -69,14 +81,20 @@ long kvm_run(struct vcpu *v, uint64_t arg)
 	if (r)
 		return r;
 	complete_mmio(v, run);
-	if (__atomic_load_n(&run->immediate_exit, __ATOMIC_RELAXED))
+	vcpu_run_begin(v, &outside);
+	if (__atomic_load_n(&run->immediate_exit, __ATOMIC_RELAXED)) {
+		/* What the last run left in the page stays. */
 		r = -EINTR;
-	else
+	} else {
+		run->exit_reason = KVM_EXIT_UNKNOWN;
+		run->flags = 0;
 		r = vcpu_run(v, &exit);
-	if (!r)
-		report(run, &exit);
-	else if (r == -EINTR)
-		run->exit_reason = KVM_EXIT_INTR;
-	AM_TRACE(kvm_exit, v->id, run->exit_reason, r);
+		if (!r)
+			report(run, &exit);
+		else if (r == -EINTR)
+			run->exit_reason = KVM_EXIT_INTR;
+		AM_TRACE(kvm_exit, v->id, run->exit_reason, r);
+	}
+	vcpu_run_end(&outside);
 	return r;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "cpu/debug.h"
 #include "kvm/file.h"
 #include "vm/vm.h"
 
@@ -15,10 +16,22 @@ static const uint16_t present[] = {
     KVM_CAP_IRQCHIP,
     KVM_CAP_USER_MEMORY,
     KVM_CAP_MP_STATE,
+    KVM_CAP_COALESCED_MMIO, /* and where its ring is */
     KVM_CAP_SYNC_MMU,
+    KVM_CAP_SET_GUEST_DEBUG,
+    KVM_CAP_VCPU_EVENTS,
+    KVM_CAP_ARM_INJECT_EXT_DABT,
+    KVM_CAP_PTP_KVM,
+    KVM_CAP_BINARY_STATS_FD,
     KVM_CAP_DESTROY_MEMORY_REGION_WORKS,
     KVM_CAP_JOIN_MEMORY_REGIONS_WORKS,
     KVM_CAP_INTERNAL_ERROR_DATA,
+    KVM_CAP_IRQFD,
+    KVM_CAP_IRQFD_RESAMPLE,
+    KVM_CAP_IOEVENTFD,
+    KVM_CAP_IOEVENTFD_ANY_LENGTH,
+    KVM_CAP_COALESCED_PIO,
+    KVM_CAP_HALT_POLL,
     KVM_CAP_ONE_REG,
     KVM_CAP_READONLY_MEM,
     KVM_CAP_ARM_PSCI,
@@ -60,11 +73,23 @@ long kvm_check_extension(struct vm *vm, uint64_t cap)
 		return nr_cpus();
 	case KVM_CAP_NR_MEMSLOTS:
 		return MEM_MAX_SLOTS;
+	case KVM_CAP_IRQ_ROUTING:
+		return VM_MAX_GSIS;
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
 	case KVM_CAP_MAX_VCPUS:
 	case KVM_CAP_MAX_VCPU_ID:
 		return VM_MAX_VCPUS;
 	case KVM_CAP_ARM_VM_IPA_SIZE:
 		return atomic_load(&ipa_limit);
+	case KVM_CAP_SET_GUEST_DEBUG2:
+		return KVM_GUESTDBG_MASK;
+	case KVM_CAP_GUEST_DEBUG_HW_BPS:
+		return CPU_BREAKPOINTS;
+	case KVM_CAP_GUEST_DEBUG_HW_WPS:
+		return CPU_WATCHPOINTS;
+	case KVM_CAP_STEAL_TIME:
+		return vm_steal_supported();
 	case KVM_CAP_MSI_DEVID:
 		return vm ? 0 : -EINVAL; /* it depends on the VM's ITS */
 	}

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Making vCPUs, and the ioctls of a vCPU's descriptor. */
-#include <armature/gic.h>
 #include <armature/kvm.h>
 #include <errno.h>
 #include <stdio.h>
@@ -173,48 +172,34 @@ static long set_mp_state(struct vcpu *v, uint64_t arg)
 	}
 }
 
-/* ---- Attributes: the timers' interrupts ---- */
+/* ---- KVM_SET_SIGNAL_MASK ---- */
 
-static long timer_irq_attr(struct vcpu *v, uint32_t request, const struct kvm_device_attr *a)
+static long set_signal_mask(struct vcpu *v, uint64_t arg)
 {
-	struct vm *vm = v->vm;
-	unsigned which = a->attr == KVM_ARM_VCPU_TIMER_IRQ_VTIMER ? TIMER_VIRTUAL : TIMER_PHYSICAL;
-	int32_t irq;
+	struct kvm_signal_mask head;
+	uint64_t bits;
 	long err;
 
-	if (a->attr != KVM_ARM_VCPU_TIMER_IRQ_VTIMER && a->attr != KVM_ARM_VCPU_TIMER_IRQ_PTIMER)
-		return -ENXIO;
-	if (request == KVM_HAS_DEVICE_ATTR)
+	if (!arg) {
+		v->has_sigmask = false;
 		return 0;
-	if (request == KVM_GET_DEVICE_ATTR) {
-		irq = (int32_t)atomic_load(&vm->timer_ppi[which]);
-		return kvm_copy_out(a->addr, &irq, sizeof(irq));
 	}
-	if (!vm_gic(vm))
-		return -EINVAL;
-	err = kvm_copy_in(&irq, a->addr, sizeof(irq));
+	err = kvm_copy_in(&head, arg, sizeof(head));
 	if (err)
 		return err;
-	if (irq < 16 || irq > 31)
+	if (head.len != sizeof(bits))
 		return -EINVAL;
-	if (atomic_load(&vm->has_run))
-		return -EBUSY;
-	atomic_store(&vm->timer_ppi[which], (unsigned)irq);
+	err = kvm_copy_in(&bits, arg + sizeof(head), sizeof(bits));
+	if (err)
+		return err;
+	sigemptyset(&v->sigmask);
+	for (int sig = 1; sig <= 64; sig++) {
+		if (am_bit(bits, sig - 1))
+			sigaddset(&v->sigmask, sig);
+	}
+	/* sigaddset() refuses the C library's own signals: those never end a run. */
+	v->has_sigmask = true;
 	return 0;
-}
-
-long kvm_vcpu_attr(struct vcpu *v, uint32_t request, uint64_t arg)
-{
-	struct kvm_device_attr a;
-	long err = kvm_copy_in(&a, arg, sizeof(a));
-
-	if (err)
-		return err;
-	if (a.group == KVM_ARM_VCPU_PMU_V3_CTRL && request == KVM_SET_DEVICE_ATTR)
-		return -ENODEV; /* no PMU */
-	if (a.group != KVM_ARM_VCPU_TIMER_CTRL)
-		return -ENXIO;
-	return timer_irq_attr(v, request, &a);
 }
 
 /* ---- Dispatch ---- */
@@ -230,6 +215,16 @@ static long vcpu_ioctl_locked(struct vcpu *v, uint32_t request, uint64_t arg)
 		return set_mp_state(v, arg);
 	case KVM_RUN:
 		return kvm_run(v, arg);
+	case KVM_SET_SIGNAL_MASK:
+		return set_signal_mask(v, arg);
+	case KVM_SET_GUEST_DEBUG:
+		return kvm_set_guest_debug(v, arg);
+	case KVM_GET_VCPU_EVENTS:
+		return kvm_get_vcpu_events(v, arg);
+	case KVM_SET_VCPU_EVENTS:
+		return kvm_set_vcpu_events(v, arg);
+	case KVM_GET_STATS_FD:
+		return kvm_vcpu_stats_fd(v);
 	case KVM_GET_ONE_REG:
 		return v->initialized ? kvm_get_one_reg(v, arg) : -ENOEXEC;
 	case KVM_SET_ONE_REG:

@@ -24,6 +24,9 @@ static long set_memory_region(struct vm *vm, uint64_t arg)
 				.size = r.memory_size,
 				.hva = r.userspace_addr};
 
+	/* A VM that is dead may still be taken apart. */
+	if (atomic_load(&vm->dead) && r.memory_size)
+		return -EIO;
 	pthread_mutex_lock(&vm->slots_lock);
 	err = mem_set_slot(vm->mem, &slot);
 	pthread_mutex_unlock(&vm->slots_lock);
@@ -114,6 +117,11 @@ static long enable_cap(struct vm *vm, uint64_t arg)
 	case KVM_CAP_ARM_SYSTEM_SUSPEND:
 		atomic_store(&vm->fw.system_suspend, true);
 		return 0;
+	case KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2:
+		return kvm_set_manual_log(vm, cap.args[0]);
+	case KVM_CAP_HALT_POLL:
+		/* A limit on polling before a vCPU sleeps; ours sleep at once. */
+		return cap.args[0] > UINT32_MAX ? -EINVAL : 0;
 	default:
 		return -EINVAL;
 	}
@@ -157,6 +165,8 @@ static long vm_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
 	switch (request) {
 	case KVM_CHECK_EXTENSION:
 		return kvm_check_extension(vm, arg);
+	case KVM_GET_STATS_FD:
+		return kvm_vm_stats_fd(vm);
 	case KVM_SET_USER_MEMORY_REGION:
 		return set_memory_region(vm, arg);
 	case KVM_CREATE_VCPU:
@@ -177,6 +187,22 @@ static long vm_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
 		return set_device_addr(arg);
 	case KVM_ARM_SET_COUNTER_OFFSET:
 		return set_counter_offset(vm, arg);
+	case KVM_IRQFD:
+		return kvm_irqfd(vm, arg);
+	case KVM_IOEVENTFD:
+		return kvm_ioeventfd(vm, arg);
+	case KVM_SET_GSI_ROUTING:
+		return kvm_set_gsi_routing(vm, arg);
+	case KVM_SIGNAL_MSI:
+		return kvm_signal_msi(vm, arg);
+	case KVM_REGISTER_COALESCED_MMIO:
+		return kvm_coalesced_mmio(vm, arg, true);
+	case KVM_UNREGISTER_COALESCED_MMIO:
+		return kvm_coalesced_mmio(vm, arg, false);
+	case KVM_GET_DIRTY_LOG:
+		return kvm_get_dirty_log(vm, arg);
+	case KVM_CLEAR_DIRTY_LOG:
+		return kvm_clear_dirty_log(vm, arg);
 	/* No attributes yet: the kernel without a handler says this. */
 	case KVM_SET_DEVICE_ATTR:
 	case KVM_GET_DEVICE_ATTR:

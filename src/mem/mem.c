@@ -9,71 +9,55 @@
 #include "mem/mem.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/bits.h"
-#include "base/lock.h"
 #include "base/trace.h"
 #include "mem/probe.h"
+#include "mem/table.h"
 
-#define PAGE	  UINT64_C(4096)
 #define MAX_PAGES ((UINT64_C(1) << 31) - 1)
 
-/* Two bits of a page in struct mapping.pages. */
-enum { SEEN_READ = 1, SEEN_WRITE = 2 };
-
-/* Shared by successive arrays: the slot with what is known of its pages. */
-struct mapping {
-	struct mem_slot slot;
-	atomic_uchar *pages; /* 4 pages a byte */
-	size_t pages_len;
-};
-
-struct table {
-	unsigned nr;
-	struct mapping *map[];
-};
-
-struct mem {
-	unsigned ipa_bits;
-	void (*unmapped)(void *opaque, uint64_t gpa, uint64_t size);
-	void *opaque;
-	_Atomic(struct table *) table;
-	/* While the pointer changes, and by readers that `unmapped` does not wait for. */
-	struct am_lock lock;
-	struct mapping *by_id[MEM_MAX_SLOTS];
-};
-
 /* ---- Mappings and tables ---- */
+
+void *mem_zeroes(size_t len)
+{
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
 
 static void mapping_destroy(struct mapping *s)
 {
 	if (!s)
 		return;
+	mem_log_stop(s);
 	munmap((void *)s->pages, s->pages_len);
 	free(s);
 }
 
-static struct mapping *mapping_create(const struct mem_slot *want)
+static struct mapping *mapping_create(const struct mem *m, const struct mem_slot *want,
+				      const struct mapping *old)
 {
 	struct mapping *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->slot = *want;
-	s->pages_len = am_align_up(want->size / PAGE / 4 + 1, PAGE);
-	/* Demand-zero: a slot that the guest does not touch costs nothing. */
-	void *p = mmap(NULL, s->pages_len, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (p == MAP_FAILED) {
+	s->pages_len = am_align_up(want->size / MEM_PAGE / 4 + 1, MEM_PAGE);
+	s->pages = mem_zeroes(s->pages_len);
+	if (!s->pages) {
 		free(s);
 		return NULL;
 	}
-	s->pages = p;
+	if ((want->flags & MEM_LOG_DIRTY) && mem_log_start(m, s, old)) {
+		mapping_destroy(s);
+		return NULL;
+	}
 	return s;
 }
 
@@ -180,7 +164,7 @@ static int check_alone(const struct mem_slot *w)
 	if (!am_aligned(w->hva, page) || w->hva >> 56 || w->size >> 56 || (w->hva + w->size) >> 56)
 		return -EINVAL;
 #if defined(__x86_64__)
-	if (w->hva + w->size > (UINT64_C(1) << 47) - PAGE)
+	if (w->hva + w->size > (UINT64_C(1) << 47) - MEM_PAGE)
 		return -EINVAL;
 #endif
 	if (w->id >> 16)
@@ -210,6 +194,8 @@ static int replace(struct mem *m, struct mapping *drop, struct mapping *add)
 
 	m->unmapped(m->opaque, gpa, size);
 	free(old);
+	if (drop && add && drop->dirty == add->dirty)
+		drop->dirty = NULL; /* handed on */
 	mapping_destroy(drop);
 	return 0;
 }
@@ -240,20 +226,20 @@ int mem_set_slot(struct mem *m, const struct mem_slot *w)
 		return -EEXIST;
 	if (w->gpa >> m->ipa_bits || (w->gpa + w->size - 1) >> m->ipa_bits)
 		return -EFAULT;
-	/* The dirty log is not offered (KVM_GET_DIRTY_LOG does not exist): better told now. */
-	if (w->flags & MEM_LOG_DIRTY)
-		return -EINVAL;
 
-	struct mapping *add = mapping_create(w);
+	struct mapping *add = mapping_create(m, w, old);
 
 	if (!add)
 		return -ENOMEM;
 	err = replace(m, old, add);
-	if (err)
+	if (err) {
+		if (old && old->dirty == add->dirty)
+			add->dirty = NULL;
 		mapping_destroy(add);
-	else
+	} else {
 		AM_TRACE(mem_slot, w->id, (unsigned long long)w->gpa, (unsigned long long)w->size,
 			 (unsigned long long)w->hva, w->flags);
+	}
 	return err;
 }
 
@@ -287,7 +273,26 @@ static struct mapping *find(const struct table *t, uint64_t ipa, unsigned *hint)
 	return t->map[n];
 }
 
-int mem_page(const struct mem *m, uint64_t ipa, unsigned *hint, struct mem_page *page)
+/* What may be done with the host page behind @offset of a slot: SEEN_*, 0 for nothing. */
+static unsigned host_access(struct mapping *s, uint64_t offset)
+{
+	uint64_t n = offset / MEM_PAGE, hva = s->slot.hva + n * MEM_PAGE;
+	atomic_uchar *seen = &s->pages[n / 4];
+	unsigned shift = n % 4 * 2;
+	unsigned known = atomic_load_explicit(seen, memory_order_relaxed) >> shift & 3;
+
+	if (am_likely(known))
+		return known;
+	if (!(s->slot.flags & MEM_READONLY) && mem_can_write(hva))
+		known = SEEN_READ | SEEN_WRITE;
+	else if (mem_can_read(hva))
+		known = SEEN_READ;
+	atomic_fetch_or_explicit(seen, known << shift, memory_order_relaxed);
+	return known;
+}
+
+static int lookup(const struct mem *m, uint64_t ipa, bool write, unsigned *hint,
+		  struct mem_page *page)
 {
 	struct mapping *s = find(table_of(m), ipa, hint);
 
@@ -295,24 +300,43 @@ int mem_page(const struct mem *m, uint64_t ipa, unsigned *hint, struct mem_page 
 	if (!s)
 		return 0;
 
-	uint64_t n = (ipa - s->slot.gpa) / PAGE;
-	uint64_t hva = s->slot.hva + n * PAGE;
-	atomic_uchar *seen = &s->pages[n / 4];
-	unsigned shift = n % 4 * 2;
-	unsigned known = atomic_load_explicit(seen, memory_order_relaxed) >> shift & 3;
+	uint64_t offset = am_align_down(ipa - s->slot.gpa, MEM_PAGE);
+	unsigned known = host_access(s, offset);
 
-	if (am_unlikely(!known)) {
-		if (!(s->slot.flags & MEM_READONLY) && mem_can_write(hva))
-			known = SEEN_READ | SEEN_WRITE;
-		else if (mem_can_read(hva))
-			known = SEEN_READ;
-		else
-			return -EFAULT;
-		atomic_fetch_or_explicit(seen, known << shift, memory_order_relaxed);
-	}
-	page->host = (uint8_t *)(uintptr_t)hva;
+	if (am_unlikely(!known))
+		return -EFAULT;
+	page->host = (uint8_t *)(uintptr_t)(s->slot.hva + offset);
 	page->writable = known & SEEN_WRITE;
+	if (am_unlikely(s->dirty != NULL) && page->writable)
+		page->writable = mem_log_note(s, offset, write);
 	return 0;
+}
+
+int mem_page(const struct mem *m, uint64_t ipa, unsigned *hint, struct mem_page *page)
+{
+	return lookup(m, ipa, false, hint, page);
+}
+
+int mem_page_write(const struct mem *m, uint64_t ipa, unsigned *hint, struct mem_page *page)
+{
+	return lookup(m, ipa, true, hint, page);
+}
+
+enum mem_kind mem_kind(struct mem *m, uint64_t ipa, bool write)
+{
+	enum mem_kind kind = MEM_DEVICE;
+	unsigned hint = 0;
+
+	am_lock(&m->lock);
+	struct mapping *s = find(table_of(m), ipa, &hint);
+
+	if (s && !(write && (s->slot.flags & MEM_READONLY))) {
+		unsigned known = host_access(s, ipa - s->slot.gpa);
+
+		kind = known & (write ? SEEN_WRITE : SEEN_READ) ? MEM_MEMORY : MEM_BROKEN;
+	}
+	am_unlock(&m->lock);
+	return kind;
 }
 
 bool mem_slot_flags(struct mem *m, uint64_t ipa, uint32_t *flags)

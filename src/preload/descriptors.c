@@ -49,8 +49,9 @@ static void fd_path(int fd, char *to)
 }
 
 /*
- * KVM's request on a descriptor that we do not know: it may have come through exec or over a
- * socket. Its name tells. /dev/kvm serves every process; a VM belongs to the one that made it.
+ * KVM's request on a descriptor that we do not know and that has no such request: it may have come
+ * through exec or over a socket. Its name tells. /dev/kvm serves every process; a VM belongs to the
+ * one that made it.
  */
 static bool inherited(int fd)
 {
@@ -60,8 +61,8 @@ static bool inherited(int fd)
 	ssize_t len;
 	int kvm;
 
-	if (fd < 0)
-		return fail(EBADF);
+	if (real()->fcntl(fd, F_GETFD) < 0)
+		return false;
 	fd_path(fd, path);
 	len = readlink(path, name, sizeof(name) - 1);
 	if (len < 0)
@@ -100,8 +101,8 @@ INTERPOSED int ioctl(int fd, unsigned long request, ...)
 	} else if (_IOC_TYPE(request) == KVM_IOCTL_TYPE) {
 		int r = real()->ioctl(fd, request, arg);
 
-		/* ENOTTY is what such a descriptor says to it, and few others do. */
-		if (r >= 0 || errno != ENOTTY)
+		/* qemu-user knows none of these requests, and says ENOSYS. */
+		if (r >= 0 || (errno != ENOTTY && errno != ENOSYS))
 			return r;
 		return inherited(fd) ? am_kvm_ioctl(fd, request, arg) : -1;
 	}

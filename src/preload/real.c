@@ -9,12 +9,15 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static struct real_functions functions;
 static atomic_bool found;
 static atomic_int process;
+/* In a page that a copy of this memory starts without: the child of fork() finds 0. */
+static atomic_int *original;
+static bool always_copied; /* nobody borrows memory here */
 
 /* Twice at once does no harm: both store the same. */
 static void find(void)
@@ -37,14 +40,43 @@ const struct real_functions *real(void)
 	return &functions;
 }
 
-bool preload_in_borrowed_memory(void)
-{
-	return atomic_load_explicit(&process, memory_order_relaxed) != getpid();
-}
-
 static void remember_process(void)
 {
+	if (original)
+		atomic_store_explicit(original, 1, memory_order_relaxed);
 	atomic_store_explicit(&process, getpid(), memory_order_relaxed);
+}
+
+/*
+ * Which kind of child this is cannot be known from the call that made it: programs use the system
+ * call, too.
+ */
+bool preload_in_borrowed_memory(void)
+{
+	if (atomic_load_explicit(&process, memory_order_relaxed) == getpid())
+		return false;
+	if (!always_copied && (!original || atomic_load_explicit(original, memory_order_relaxed)))
+		return true;
+	remember_process();
+	return false;
+}
+
+#define NO_ADVICE 0x7fff /* that Linux knows */
+
+static void mark_memory(void)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *p =
+	    functions.mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return;
+	/* qemu-user says yes to any advice; and its vfork() is a fork(). */
+	always_copied = madvise(p, page, NO_ADVICE) == 0;
+	if (madvise(p, page, MADV_WIPEONFORK) == 0)
+		original = p;
+	else
+		munmap(p, page);
 }
 
 /* ---- Start ---- */
@@ -64,14 +96,16 @@ static void take_environment(void)
 __attribute__((constructor)) static void start(void)
 {
 	find();
+	mark_memory();
 	remember_process();
-	/* Not called by vfork(), which is what preload_in_borrowed_memory() is about. */
 	pthread_atfork(NULL, NULL, remember_process);
 	take_environment();
 }
 
 /* ---- What the library itself calls ---- */
 
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...) __attribute__((alias("__wrap_open")));
 int __wrap_close(int fd);
 int __wrap_fcntl(int fd, int command, ...);
 int __wrap_ioctl(int fd, unsigned long request, ...);
@@ -84,6 +118,17 @@ ssize_t __wrap_pread(int fd, void *to, size_t len, off_t off);
 ssize_t __wrap_pread64(int fd, void *to, size_t len, off_t off)
     __attribute__((alias("__wrap_pread")));
 ssize_t __wrap_write(int fd, const void *from, size_t len);
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	va_list ap;
+	mode_t mode;
+
+	va_start(ap, flags);
+	mode = va_arg(ap, mode_t);
+	va_end(ap);
+	return real()->open(path, flags, mode);
+}
 
 int __wrap_close(int fd)
 {

@@ -12,20 +12,20 @@
 
 /* ---- Reading ---- */
 
-#define AT_POSITION ((off_t)-1)
+/* True, or errno says why not. */
+static bool readable(int fd)
+{
+	return !am_kvm_owns(fd) || am_kvm_read(fd, NULL, 0, -1) == 0;
+}
 
 INTERPOSED ssize_t read(int fd, void *to, size_t len)
 {
-	if (am_kvm_owns(fd))
-		return am_kvm_read(fd, to, len, AT_POSITION);
-	return real()->read(fd, to, len);
+	return readable(fd) ? real()->read(fd, to, len) : -1;
 }
 
 static ssize_t pread_any(int fd, void *to, size_t len, off_t off)
 {
-	if (am_kvm_owns(fd) && off >= 0)
-		return am_kvm_read(fd, to, len, off);
-	return real()->pread(fd, to, len, off);
+	return readable(fd) ? real()->pread(fd, to, len, off) : -1;
 }
 
 INTERPOSED ssize_t pread(int fd, void *to, size_t len, off_t off)
@@ -36,6 +36,21 @@ INTERPOSED ssize_t pread(int fd, void *to, size_t len, off_t off)
 INTERPOSED ssize_t pread64(int fd, void *to, size_t len, off64_t off)
 {
 	return pread_any(fd, to, len, off);
+}
+
+INTERPOSED ssize_t readv(int fd, const struct iovec *iov, int n)
+{
+	return readable(fd) ? real()->readv(fd, iov, n) : -1;
+}
+
+INTERPOSED ssize_t preadv(int fd, const struct iovec *iov, int n, off_t off)
+{
+	return readable(fd) ? real()->preadv(fd, iov, n, off) : -1;
+}
+
+INTERPOSED ssize_t preadv64(int fd, const struct iovec *iov, int n, off64_t off)
+{
+	return readable(fd) ? real()->preadv(fd, iov, n, off) : -1;
 }
 
 /* What fortified programs call, which end when they read more than there is room for. */
@@ -65,65 +80,32 @@ INTERPOSED ssize_t __pread64_chk(int fd, void *to, size_t len, off64_t off, size
 	return pread_any(fd, to, len, off);
 }
 
-/* Part by part, until one comes short. */
-static ssize_t scatter(int fd, const struct iovec *iov, int n, off_t off)
-{
-	ssize_t sum = 0;
-
-	for (int i = 0; i < n; i++) {
-		ssize_t r = am_kvm_read(fd, iov[i].iov_base, iov[i].iov_len,
-					off < 0 ? AT_POSITION : off + sum);
-
-		if (r < 0)
-			return sum ? sum : r;
-		sum += r;
-		if ((size_t)r < iov[i].iov_len)
-			break;
-	}
-	return sum;
-}
-
-INTERPOSED ssize_t readv(int fd, const struct iovec *iov, int n)
-{
-	return am_kvm_owns(fd) ? scatter(fd, iov, n, AT_POSITION) : real()->readv(fd, iov, n);
-}
-
-INTERPOSED ssize_t preadv(int fd, const struct iovec *iov, int n, off_t off)
-{
-	if (am_kvm_owns(fd) && off >= 0)
-		return scatter(fd, iov, n, off);
-	return real()->preadv(fd, iov, n, off);
-}
-
-INTERPOSED ssize_t preadv64(int fd, const struct iovec *iov, int n, off64_t off)
-{
-	return preadv(fd, iov, n, off);
-}
-
 /* ---- Writing ---- */
 
-static ssize_t refuse(void)
+/* EBADF if the descriptor is not for writing at all. */
+static ssize_t refuse(int fd)
 {
-	errno = EINVAL;
+	if (real()->write(fd, "", 0) == 0)
+		errno = EINVAL;
 	return -1;
 }
 
 INTERPOSED ssize_t write(int fd, const void *from, size_t len)
 {
-	return am_kvm_owns(fd) ? refuse() : real()->write(fd, from, len);
+	return am_kvm_owns(fd) ? refuse(fd) : real()->write(fd, from, len);
 }
 
 INTERPOSED ssize_t pwrite(int fd, const void *from, size_t len, off_t off)
 {
-	return am_kvm_owns(fd) ? refuse() : real()->pwrite(fd, from, len, off);
+	return am_kvm_owns(fd) ? refuse(fd) : real()->pwrite(fd, from, len, off);
 }
 
 INTERPOSED ssize_t pwrite64(int fd, const void *from, size_t len, off64_t off)
 {
-	return am_kvm_owns(fd) ? refuse() : real()->pwrite(fd, from, len, off);
+	return am_kvm_owns(fd) ? refuse(fd) : real()->pwrite(fd, from, len, off);
 }
 
 INTERPOSED ssize_t writev(int fd, const struct iovec *iov, int n)
 {
-	return am_kvm_owns(fd) ? refuse() : real()->writev(fd, iov, n);
+	return am_kvm_owns(fd) ? refuse(fd) : real()->writev(fd, iov, n);
 }

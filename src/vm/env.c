@@ -16,7 +16,8 @@ static int env_map(void *opaque, uint64_t ipa, struct cpu_page *page)
 {
 	struct vcpu *v = opaque;
 	struct mem_page p;
-	int err = mem_page(v->vm->mem, ipa, &v->mem_hint, &p);
+	int err = page->for_write ? mem_page_write(v->vm->mem, ipa, &v->mem_hint, &p)
+				  : mem_page(v->vm->mem, ipa, &v->mem_hint, &p);
 
 	page->host = p.host;
 	page->writable = p.writable;
@@ -37,8 +38,9 @@ static enum cpu_mmio_result env_mmio(void *opaque, uint64_t ipa, unsigned size, 
 		err = am_bus_write(vm->bus, v->id, ipa, size, *value);
 	else
 		err = am_bus_read(vm->bus, v->id, ipa, size, value);
-	if (err)
+	if (err && !(write && vm_io_write(&vm->io, ipa, size, *value)))
 		return CPU_MMIO_EXIT;
+	vm_stat_add(&v->stats, VCPU_STAT_MMIO_EXIT_KERNEL, 1);
 	AM_TRACE(vm_mmio, v->id, (unsigned long long)ipa, size, write, (unsigned long long)*value);
 	return CPU_MMIO_DONE;
 }
@@ -50,10 +52,13 @@ static int timer_sysreg(struct vcpu *v, enum timer_which which, enum timer_reg r
 {
 	uint64_t now = timer_now();
 
-	if (write)
+	if (write) {
 		timer_write(&v->timer, which, reg, *value, now);
-	else
+	} else {
 		*value = timer_read(&v->timer, which, reg, now);
+		/* Whoever sees that the time has come also finds the interrupt pending. */
+		timer_tick(&v->timer, now);
+	}
 	return 0;
 }
 
@@ -130,10 +135,10 @@ static bool env_tick(void *opaque)
 	uint64_t now = timer_now();
 
 	timer_tick(&v->timer, now);
+	if (v->steal.ipa != FW_NO_ADDRESS && now >= v->steal.next)
+		vcpu_steal_update(v, now);
 	if (atomic_load_explicit(&v->power, memory_order_relaxed) != VCPU_RUNNABLE)
 		return true;
-	if (__atomic_load_n(v->immediate_exit, __ATOMIC_RELAXED))
-		return v->leave = true;
 	if (vm_user_irq_changed(v))
 		return true;
 	if (now - v->signals_checked >= SIGNAL_CHECK_NS) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The firmware's hands: hypercalls in, power states and events out (fw/fw.h). */
 #include <armature/kvm.h>
+#include <string.h>
+#include <time.h>
 
 #include "vm/vm.h"
 
@@ -38,11 +40,28 @@ static bool power_on(void *vcpu, uint64_t pc, uint64_t context)
 	return vcpu_power_on(vcpu, pc, context);
 }
 
+static void clocks(void *vcpu, unsigned counter, uint64_t *count, uint64_t *real_ns)
+{
+	struct vcpu *v = vcpu;
+	struct timespec real;
+	uint64_t before = timer_now();
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	*real_ns = (uint64_t)real.tv_sec * UINT64_C(1000000000) + (uint64_t)real.tv_nsec;
+	/* The middle of the two: the counter at the moment when the real time was read. */
+	uint64_t now = before + (timer_now() - before) / 2;
+
+	*count = timer_read(&v->timer, counter ? TIMER_PHYSICAL : TIMER_VIRTUAL, TIMER_CNT, now);
+}
+
 const struct fw_ops vm_fw_ops = {
     .find = find,
     .nth = nth,
     .is_off = is_off,
     .power_on = power_on,
+    .stolen_time = vm_steal_address,
+    .stolen_time_begin = vm_steal_begin,
+    .clocks = clocks,
 };
 
 static bool leave_with(struct vm_exit *exit, enum vm_event event, bool has_flags, uint64_t flags)
@@ -59,13 +78,16 @@ bool vm_hypercall(struct vcpu *v, struct vm_exit *exit, bool *wait)
 	uint64_t *r = v->cpu->r;
 	uint64_t x[4] = {r[0], r[1], r[2], r[3]};
 	uint64_t flags = 0;
-	struct fw_caller caller = {&v->vm->fw, v->id, v->features & AM_BIT(KVM_ARM_VCPU_PSCI_0_2)};
+	struct fw_caller caller = {.fw = &v->vm->fw,
+				   .vcpu = v,
+				   .id = v->id,
+				   .has_0_2 = v->features & AM_BIT(KVM_ARM_VCPU_PSCI_0_2)};
 	enum fw_action action = fw_call(&caller, x, &flags);
 
 	*wait = action == FW_WAIT;
 	if (action == FW_SYSTEM_SUSPEND)
 		return leave_with(exit, VM_EVENT_SUSPEND, false, 0);
-	r[0] = x[0];
+	memcpy(r, x, sizeof(x));
 	switch (action) {
 	case FW_CPU_OFF:
 		vcpu_set_power(v, VCPU_STOPPED);

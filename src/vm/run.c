@@ -57,18 +57,36 @@ static bool never(struct vcpu *v)
 	return false;
 }
 
+static void count_wait(struct vcpu *v, uint64_t ns)
+{
+	unsigned bucket = ns ? 64 - (unsigned)__builtin_clzll(ns) : 0;
+
+	if (bucket >= VCPU_STAT_BUCKETS)
+		bucket = VCPU_STAT_BUCKETS - 1;
+	vm_stat_add(&v->stats, VCPU_STAT_HALT_WAKEUP, 1);
+	vm_stat_add(&v->stats, VCPU_STAT_HALT_WAIT_NS, ns);
+	vm_stat_add(&v->stats, VCPU_STAT_HALT_WAIT_HIST + bucket, 1);
+}
+
 /* WFI: until @done; the timers go on meanwhile. */
 static int wait_until(struct vcpu *v, bool (*done)(struct vcpu *v))
 {
+	uint64_t since = timer_now(), now = since;
 	int err;
 
 	for (;;) {
-		timer_update(&v->timer, timer_now());
-		if (done(v) || vm_user_irq_changed(v))
+		timer_update(&v->timer, now);
+		if (done(v) || vm_user_irq_changed(v)) {
+			if (now != since)
+				count_wait(v, now - since);
 			return 0;
+		}
+		vm_stat_set(&v->stats, VCPU_STAT_BLOCKING, 1);
 		err = vcpu_sleep(v, v->timer.next, done);
+		vm_stat_set(&v->stats, VCPU_STAT_BLOCKING, 0);
 		if (err)
 			return err;
+		now = timer_now();
 	}
 }
 
@@ -116,14 +134,7 @@ static int settle_power(struct vcpu *v, struct vm_exit *exit)
 			return 1;
 		}
 	}
-	am_lock(&v->power_lock);
-	bool reset = v->reset_due;
-	uint64_t pc = v->reset_pc, x0 = v->reset_x0;
-
-	v->reset_due = false;
-	am_unlock(&v->power_lock);
-	if (reset)
-		vcpu_reset(v, pc, x0);
+	vcpu_settle_reset(v);
 	return 0;
 }
 
@@ -132,22 +143,28 @@ static int settle_power(struct vcpu *v, struct vm_exit *exit)
 static int mmio_exit(struct vcpu *v, struct vm_exit *exit, bool *again)
 {
 	const struct cpu_mmio *m = &v->cpu->mmio;
-	uint32_t flags;
 
 	*again = false;
 	if (m->ipa >> v->vm->ipa_bits) {
 		/* Only accesses without syndrome come here; the others were aborted at once. */
-		cpu_inject_dabt(v->cpu, m->ipa);
+		cpu_inject_dabt(v->cpu, m->va);
 		*again = true;
 		return 0;
 	}
-	/* A slot whose host memory cannot be written is an error of user space, not a device. */
-	if (mem_slot_flags(v->vm->mem, m->ipa, &flags) && !(flags & MEM_READONLY))
+	switch (mem_kind(v->vm->mem, m->ipa, m->write)) {
+	case MEM_MEMORY: /* since the access was tried: a slot has just come or moved there */
+		*again = true;
+		return 0;
+	case MEM_BROKEN:
 		return -EFAULT;
+	case MEM_DEVICE:
+		break;
+	}
 	if (!m->isv && !atomic_load(&v->vm->nisv_to_user))
 		return -ENOSYS;
 	*exit = (struct vm_exit){.kind = m->isv ? VM_EXIT_MMIO : VM_EXIT_NISV, .mmio = *m};
 	v->mmio_pending = m->isv;
+	vm_stat_add(&v->stats, VCPU_STAT_MMIO_EXIT_USER, 1);
 	AM_TRACE(vm_mmio, v->id, (unsigned long long)m->ipa, m->size, m->write,
 		 (unsigned long long)m->value);
 	return 0;
@@ -161,20 +178,37 @@ void vcpu_complete_mmio(struct vcpu *v, uint64_t value)
 	cpu_complete_mmio(v->cpu, value);
 }
 
+void vcpu_abort_access(struct vcpu *v)
+{
+	v->mmio_pending = false;
+	cpu_inject_dabt(v->cpu, v->cpu->mmio.va);
+}
+
+static int debug_exit(struct vcpu *v, struct vm_exit *exit)
+{
+	*exit = (struct vm_exit){
+	    .kind = VM_EXIT_DEBUG, .debug_esr = v->cpu->debug_esr, .debug_far = v->cpu->debug_far};
+	return 1;
+}
+
 /* 0: go on; 1: leave with *exit; or -errno. */
 static int handle_exit(struct vcpu *v, enum cpu_exit reason, struct vm_exit *exit)
 {
 	bool flag;
 	int err;
 
+	vm_stat_add(&v->stats, VCPU_STAT_EXITS, 1);
 	switch (reason) {
 	case CPU_EXIT_ATTENTION:
 		return 0;
 	case CPU_EXIT_WFI:
+		vm_stat_add(&v->stats, VCPU_STAT_WFI_EXITS, 1);
 		return wait_until(v, interrupted);
 	case CPU_EXIT_WFE:
+		vm_stat_add(&v->stats, VCPU_STAT_WFE_EXITS, 1);
 		return wait_for_event(v);
 	case CPU_EXIT_HVC:
+		vm_stat_add(&v->stats, VCPU_STAT_HVC_EXITS, 1);
 		if (vm_hypercall(v, exit, &flag))
 			return 1;
 		return flag ? wait_until(v, interrupted) : 0;
@@ -185,6 +219,8 @@ static int handle_exit(struct vcpu *v, enum cpu_exit reason, struct vm_exit *exi
 	case CPU_EXIT_MMIO:
 		err = mmio_exit(v, exit, &flag);
 		return err ? err : !flag;
+	case CPU_EXIT_DEBUG:
+		return debug_exit(v, exit);
 	default:
 		return -v->cpu->exit_errno;
 	}
@@ -195,8 +231,10 @@ static int prepare(struct vcpu *v, struct vm_exit *exit)
 {
 	int err;
 
-	if (v->leave || vcpu_signal_pending(v))
+	if (v->leave || vcpu_signal_pending(v)) {
+		vm_stat_add(&v->stats, VCPU_STAT_SIGNAL_EXITS, 1);
 		return -EINTR;
+	}
 	err = settle_power(v, exit);
 	if (err)
 		return err;
@@ -237,17 +275,29 @@ static void block_signals(sigset_t *old)
 	pthread_sigmask(SIG_BLOCK, &all, old);
 }
 
+void vcpu_run_begin(struct vcpu *v, sigset_t *outside)
+{
+	block_signals(outside);
+	v->outside = *outside;
+	v->awaited = v->has_sigmask ? v->sigmask : *outside;
+}
+
+void vcpu_run_end(const sigset_t *outside)
+{
+	pthread_sigmask(SIG_SETMASK, outside, NULL);
+}
+
 int vcpu_run(struct vcpu *v, struct vm_exit *exit)
 {
-	sigset_t outside;
 	int r;
 
-	block_signals(&outside);
-	v->outside = outside;
 	v->leave = false;
 	v->signals_checked = timer_now();
+	if (v->steal.ipa != FW_NO_ADDRESS) {
+		v->steal.next = 0;
+		cpu_kick(v->cpu);
+	}
 	r = loop(v, exit);
-	pthread_sigmask(SIG_SETMASK, &outside, NULL);
 	if (r == -EINTR && !vm_gic(v->vm))
 		__atomic_store_n(v->user_irq_level,
 				 (uint64_t)timer_level(&v->timer, TIMER_VIRTUAL) |

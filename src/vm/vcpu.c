@@ -12,6 +12,8 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -27,6 +29,18 @@ void vcpu_reset(struct vcpu *v, uint64_t pc, uint64_t x0)
 	timer_reset(&v->timer);
 	v->sync_timer_lines = true;
 	v->mmio_pending = false;
+}
+
+void vcpu_settle_reset(struct vcpu *v)
+{
+	am_lock(&v->power_lock);
+	bool due = v->reset_due;
+	uint64_t pc = v->reset_pc, x0 = v->reset_x0;
+
+	v->reset_due = false;
+	am_unlock(&v->power_lock);
+	if (due)
+		vcpu_reset(v, pc, x0);
 }
 
 void vcpu_set_power(struct vcpu *v, enum vcpu_power power)
@@ -115,33 +129,80 @@ static int wake_fd(struct vcpu *v)
 /* Without a descriptor to be woken by, look again after this time. */
 #define SLEEP_BLIND_NS 1000000
 
+/*
+ * With a mask of user space's own (KVM_SET_SIGNAL_MASK) a signal only ends the sleep and stays
+ * pending: a descriptor tells of it. Where such descriptors do not see every signal, this is how
+ * long one may wait.
+ */
+#define SLEEP_MASKED_NS 20000000
+
+static int awaited_fd(struct vcpu *v)
+{
+	sigset_t set;
+
+	if (!v->has_sigmask)
+		return -1;
+	sigfillset(&set);
+	for (int sig = 1; sig < NSIG; sig++) {
+		if (sigismember(&v->awaited, sig) == 1)
+			sigdelset(&set, sig);
+	}
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* The kernel adds the slack, 50 us as a rule, to every timeout; a guest's timer is exact. */
+static void be_punctual(void)
+{
+	static _Thread_local bool done;
+
+	if (!done)
+		prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
+	done = true;
+}
+
+/* One wait of at most @left ns, or without end. */
+static int wait_once(struct vcpu *v, struct pollfd *fds, uint64_t left, bool forever)
+{
+	struct timespec ts = {(time_t)(left / TIMER_HZ), (long)(left % TIMER_HZ)};
+	uint64_t drained;
+
+	AM_TRACE(vm_wait, v->id, (unsigned long long)left);
+	if (ppoll(fds, 2, forever ? NULL : &ts, v->has_sigmask ? NULL : &v->outside) < 0)
+		return -errno;
+	/* Failing means that somebody else's write came with ours: nothing is left. */
+	if (fds[0].revents && read(fds[0].fd, &drained, sizeof(drained)) < 0)
+		return 0;
+	return 0;
+}
+
 int vcpu_sleep(struct vcpu *v, uint64_t deadline, bool (*done)(struct vcpu *v))
 {
-	struct pollfd pfd = {.fd = wake_fd(v), .events = POLLIN};
-	uint64_t drained;
+	/* Descriptors that could not be had are -1: ppoll() ignores them. */
+	struct pollfd fds[2] = {{.fd = wake_fd(v), .events = POLLIN},
+				{.fd = awaited_fd(v), .events = POLLIN}};
+	uint64_t limit = UINT64_MAX;
 	int err = 0;
 
+	be_punctual();
+	if (v->has_sigmask)
+		limit = SLEEP_MASKED_NS;
+	if (fds[0].fd < 0)
+		limit = SLEEP_BLIND_NS;
 	atomic_exchange(&v->asleep, 1);
-	while (!done(v)) {
+	while (!err && !done(v)) {
 		uint64_t now = timer_now();
 		uint64_t left = deadline > now ? deadline - now : 0;
+		bool forever = deadline == TIMER_NEVER && limit == UINT64_MAX;
 
-		if (deadline != TIMER_NEVER && !left)
+		if (!left)
 			break;
-		if (pfd.fd < 0 && left > SLEEP_BLIND_NS)
-			left = SLEEP_BLIND_NS;
-		AM_TRACE(vm_wait, v->id, (unsigned long long)left);
-		struct timespec ts = {(time_t)(left / TIMER_HZ), (long)(left % TIMER_HZ)};
-		bool forever = deadline == TIMER_NEVER && pfd.fd >= 0;
-
-		if (ppoll(&pfd, pfd.fd >= 0, forever ? NULL : &ts, &v->outside) < 0) {
-			err = -errno;
-			break;
-		}
-		if (pfd.fd >= 0 && pfd.revents && read(pfd.fd, &drained, sizeof(drained)) < 0)
-			continue; /* somebody else's write came with ours: nothing left */
+		err = wait_once(v, fds, left < limit ? left : limit, forever);
+		if (!err && v->has_sigmask && vcpu_signal_pending(v))
+			err = -EINTR;
 	}
 	atomic_exchange(&v->asleep, 0);
+	if (fds[1].fd >= 0)
+		close(fds[1].fd);
 	return err;
 }
 
@@ -159,19 +220,27 @@ static bool is_ignored(int sig)
 	       (sig == SIGCHLD || sig == SIGURG || sig == SIGWINCH || sig == SIGCONT);
 }
 
+/* The kernel's set is the first 64 bits; signal n is bit n - 1. */
+static uint64_t signal_bits(const sigset_t *set)
+{
+	uint64_t bits;
+
+	memcpy(&bits, set, sizeof(bits));
+	return bits;
+}
+
 bool vcpu_signal_pending(struct vcpu *v)
 {
+	uint64_t outside = signal_bits(&v->outside), set;
 	sigset_t pending;
-	uint64_t set, masked;
 
 	if (sigpending(&pending))
 		return false;
-	/* The kernel's set is the first 64 bits; signal n is bit n - 1. */
-	memcpy(&set, &pending, sizeof(set));
-	memcpy(&masked, &v->outside, sizeof(masked));
-	for (set &= ~masked; set; set &= set - 1) {
+	for (set = signal_bits(&pending) & ~signal_bits(&v->awaited); set; set &= set - 1) {
+		unsigned bit = __builtin_ctzll(set);
+
 		/* A signal that nobody would notice is no reason to leave. */
-		if (!is_ignored(__builtin_ctzll(set) + 1))
+		if (am_bit(outside, bit) || !is_ignored((int)bit + 1))
 			return true;
 	}
 	return false;

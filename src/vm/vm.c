@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "cpu/cluster.h"
 
 static void *gic_alloc(void *opaque, size_t size)
 {
@@ -24,7 +25,15 @@ static void unmapped(void *opaque, uint64_t gpa, uint64_t size)
 {
 	struct vm *vm = opaque;
 
+	vm_stat_add(&vm->stats, VM_STAT_REMOTE_TLB_FLUSH_REQUESTS, 1);
+	vm_stat_add(&vm->stats, VM_STAT_REMOTE_TLB_FLUSH, 1);
 	cpu_cluster_unmap(vm->cluster, gpa, size);
+}
+
+void vm_forget_writable(struct vm *vm)
+{
+	cpu_broadcast(vm->cluster, NULL, CPU_REQ_FLUSH_ALL, 0);
+	cpu_broadcast_wait(vm->cluster, NULL);
 }
 
 static void vcpu_unshare(struct vcpu *v)
@@ -44,6 +53,7 @@ static void vcpu_destroy(struct vcpu *v)
 	if (fd >= 0)
 		close(fd);
 	vcpu_unshare(v);
+	vm_stats_finish(&v->stats);
 	pthread_mutex_destroy(&v->mutex);
 	free(v);
 }
@@ -53,7 +63,8 @@ static void vm_destroy(struct vm *vm)
 	unsigned nr = atomic_load(&vm->nr_vcpus);
 	struct am_gic *gic = vm_gic(vm);
 
-	/* The GIC wakes vCPUs: it goes first. */
+	/* The thread of the eventfds uses the GIC, the GIC wakes vCPUs: in this order. */
+	vm_irqs_finish(vm);
 	am_gic_destroy(gic);
 	for (unsigned n = 0; n < nr; n++)
 		vcpu_destroy(vm_vcpu_nth(vm, n));
@@ -64,6 +75,8 @@ static void vm_destroy(struct vm *vm)
 	if (vm->cluster)
 		cpu_cluster_destroy(vm->cluster);
 	mem_destroy(vm->mem);
+	vm_io_finish(&vm->io);
+	vm_stats_finish(&vm->stats);
 	pthread_mutex_destroy(&vm->lock);
 	pthread_mutex_destroy(&vm->slots_lock);
 	free(vm);
@@ -78,9 +91,12 @@ int vm_create(unsigned ipa_bits, struct vm **out)
 		return -ENOMEM;
 	atomic_init(&vm->refs, 1);
 	vm->pid = getpid();
+	vm->stats.value = vm->own_stats;
 	vm->ipa_bits = ipa_bits;
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->slots_lock, NULL);
+	vm_io_init(&vm->io);
+	vm_irqs_init(vm);
 	vm->mem = mem_create(ipa_bits, unmapped, vm);
 	vm->cluster = cpu_cluster_create(VM_MAX_VCPUS);
 	if (am_bus_create(&alloc, &vm->bus))
@@ -174,6 +190,8 @@ int vm_vcpu_create(struct vm *vm, unsigned id, struct vcpu **out)
 	atomic_init(&v->power, VCPU_RUNNABLE);
 	atomic_init(&v->wake_fd, -1);
 	timer_init(&v->timer, &vm->timers, id, vm_timer_line, v);
+	v->steal.ipa = FW_NO_ADDRESS;
+	v->stats.value = v->own_stats;
 	*out = v;
 	return 0;
 }
@@ -240,7 +258,7 @@ int vm_create_gic(struct vm *vm)
 	struct am_gic_config config = {
 	    .max_vcpus = VM_MAX_VCPUS,
 	    .ipa_bits = vm->ipa_bits,
-	    .ops = {vm_irq_line_changed, gic_alloc, gic_free},
+	    .ops = {vm_irq_line_changed, gic_alloc, gic_free, vm_spi_done},
 	    .opaque = vm,
 	};
 	struct am_gic *gic = NULL;

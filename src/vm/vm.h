@@ -23,11 +23,64 @@
 #include "fw/fw.h"
 #include "mem/mem.h"
 #include "timer/timer.h"
+#include "vm/io.h"
+#include "vm/irqfd.h"
 
 #define VM_MAX_VCPUS	  512u
 #define VM_IPA_BITS_LIMIT 48u /* what ID_AA64MMFR0_EL1.PARange says */
 #define VM_IPA_BITS_MIN	  32u
 #define VM_IPA_BITS_USUAL 40u
+
+/*
+ * Statistics, with KVM's names. Each has one writer at a time; user space reads them through a
+ * file of which `map` is a part, made when it first asks (kvm/stats.c).
+ */
+enum vm_stat { VM_STAT_REMOTE_TLB_FLUSH, VM_STAT_REMOTE_TLB_FLUSH_REQUESTS, VM_NR_STATS };
+
+#define VCPU_STAT_BUCKETS 32
+
+enum vcpu_stat {
+	VCPU_STAT_HALT_SUCCESSFUL_POLL, /* nothing polls here: the six about it stay 0 */
+	VCPU_STAT_HALT_ATTEMPTED_POLL,
+	VCPU_STAT_HALT_POLL_INVALID,
+	VCPU_STAT_HALT_WAKEUP,
+	VCPU_STAT_HALT_POLL_SUCCESS_NS,
+	VCPU_STAT_HALT_POLL_FAIL_NS,
+	VCPU_STAT_HALT_WAIT_NS,
+	VCPU_STAT_HALT_POLL_SUCCESS_HIST,
+	VCPU_STAT_HALT_POLL_FAIL_HIST = VCPU_STAT_HALT_POLL_SUCCESS_HIST + VCPU_STAT_BUCKETS,
+	VCPU_STAT_HALT_WAIT_HIST = VCPU_STAT_HALT_POLL_FAIL_HIST + VCPU_STAT_BUCKETS,
+	VCPU_STAT_BLOCKING = VCPU_STAT_HALT_WAIT_HIST + VCPU_STAT_BUCKETS,
+	VCPU_STAT_HVC_EXITS,
+	VCPU_STAT_WFE_EXITS,
+	VCPU_STAT_WFI_EXITS,
+	VCPU_STAT_MMIO_EXIT_USER,
+	VCPU_STAT_MMIO_EXIT_KERNEL,
+	VCPU_STAT_SIGNAL_EXITS,
+	VCPU_STAT_EXITS,
+	VCPU_NR_STATS,
+};
+
+struct vm_stats {
+	uint64_t *value;
+	void *map; /* NULL: nobody has asked yet */
+	size_t map_len;
+	int fd; /* valid with map */
+};
+
+static inline void vm_stat_set(struct vm_stats *s, unsigned which, uint64_t v)
+{
+	__atomic_store_n(&s->value[which], v, __ATOMIC_RELAXED);
+}
+
+static inline void vm_stat_add(struct vm_stats *s, unsigned which, uint64_t v)
+{
+	vm_stat_set(s, which, s->value[which] + v);
+}
+
+/* Continue in @to, which is in @map. */
+void vm_stats_move(struct vm_stats *s, unsigned nr, uint64_t *to);
+void vm_stats_finish(struct vm_stats *s);
 
 struct vm {
 	atomic_uint refs;
@@ -45,10 +98,16 @@ struct vm {
 	atomic_uint timer_ppi[TIMER_COUNT];
 	atomic_bool offsets_fixed; /* user space set them: creating vCPUs does not */
 	struct fw fw;
+	struct vm_io io;
+	struct vm_irqs irqs;
+	unsigned manual_log; /* KVM_DIRTY_LOG_*, how dirty logs work; under slots_lock */
 
 	atomic_bool dead;	  /* set-up failed half way: every call is -EIO */
 	atomic_bool has_run;	  /* some vCPU has */
 	atomic_bool nisv_to_user; /* accesses without syndrome are user space's */
+
+	struct vm_stats stats; /* under slots_lock */
+	uint64_t own_stats[VM_NR_STATS];
 
 	atomic_uint nr_vcpus;
 	_Atomic(struct vcpu *) vcpus[VM_MAX_VCPUS]; /* in order of creation */
@@ -83,8 +142,21 @@ struct vcpu {
 	bool reset_due;
 	uint64_t reset_pc, reset_x0;
 
+	struct {
+		uint64_t ipa;  /* of the guest's structure; FW_NO_ADDRESS: none */
+		uint64_t seen; /* what the kernel said last */
+		uint64_t next; /* when to ask again */
+		bool begin;    /* the structure starts from zero */
+	} steal;
+	struct vm_stats stats;
+	uint64_t own_stats[VCPU_NR_STATS];
+	bool has_sigmask; /* the mask while running is not the caller's but this
+			     (KVM_SET_SIGNAL_MASK) */
+	sigset_t sigmask;
+
 	/* Of the thread in vcpu_run(). */
 	sigset_t outside; /* the caller's signal mask */
+	sigset_t awaited; /* the mask that says which signals end the run */
 	uint64_t signals_checked;
 	uint64_t wfe_last;
 	unsigned wfe_streak;
@@ -116,6 +188,9 @@ uint64_t vm_mpidr(unsigned id);
 int vm_lock_vcpus(struct vm *vm);
 void vm_unlock_vcpus(struct vm *vm);
 
+/* What vCPUs know of pages that they may write is forgotten when this returns. */
+void vm_forget_writable(struct vm *vm);
+
 /* The VM's GICv3, with all vCPUs there are. Under vm.lock. */
 int vm_create_gic(struct vm *vm);
 struct am_gic *vm_gic(struct vm *vm);
@@ -137,12 +212,15 @@ int vcpu_sleep(struct vcpu *v, uint64_t deadline, bool (*done)(struct vcpu *v));
 /* Has a signal arrived that the caller of vcpu_run() would take? */
 bool vcpu_signal_pending(struct vcpu *v);
 
+/* The reset that PSCI CPU_ON left to do, before anybody looks at the vCPU's state. */
+void vcpu_settle_reset(struct vcpu *v);
+
 /* The interrupt inputs of a vCPU where there is no GIC. */
 void vcpu_set_user_irq(struct vcpu *v, bool fiq, bool level);
 
 /* ---- Running (run.c) ---- */
 
-enum vm_exit_kind { VM_EXIT_MMIO, VM_EXIT_NISV, VM_EXIT_SYSTEM_EVENT };
+enum vm_exit_kind { VM_EXIT_MMIO, VM_EXIT_NISV, VM_EXIT_SYSTEM_EVENT, VM_EXIT_DEBUG };
 
 enum vm_event { VM_EVENT_SHUTDOWN = 1, VM_EVENT_RESET, VM_EVENT_WAKEUP = 4, VM_EVENT_SUSPEND };
 
@@ -152,14 +230,34 @@ struct vm_exit {
 	bool has_flags;
 	uint64_t event_flags;
 	struct cpu_mmio mmio;
+	uint64_t debug_esr, debug_far;
 };
 
 /* What the first run of a vCPU checks and sets up. */
 int vcpu_first_run(struct vcpu *v);
+/*
+ * Around vcpu_run(): in between no signal is delivered to the thread, so that what a handler
+ * leaves for the run to see is seen by it or not yet written.
+ */
+void vcpu_run_begin(struct vcpu *v, sigset_t *outside);
+void vcpu_run_end(const sigset_t *outside);
 /* 0 and *exit, or -errno: -EINTR (a signal), -EFAULT, -ENOSYS, -ENOMEM. */
 int vcpu_run(struct vcpu *v, struct vm_exit *exit);
 /* Finish the access of VM_EXIT_MMIO, if one is pending. */
 void vcpu_complete_mmio(struct vcpu *v, uint64_t value);
+/* User space has answered an access with an external abort: instead of completing it. */
+void vcpu_abort_access(struct vcpu *v);
+
+/* ---- Stolen time (steal.c) ---- */
+
+bool vm_steal_supported(void);
+/* -EINVAL: not aligned, or no memory there. -EEXIST: set already. */
+int vcpu_set_steal(struct vcpu *v, uint64_t ipa);
+/* Only from the tick, when the host memory of a slot may be used. */
+void vcpu_steal_update(struct vcpu *v, uint64_t now);
+/* struct fw_ops */
+uint64_t vm_steal_address(void *vcpu);
+void vm_steal_begin(void *vcpu);
 
 /* ---- What surrounds the CPU and the firmware (env.c, power.c) ---- */
 

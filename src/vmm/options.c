@@ -10,9 +10,11 @@
 
 static const char help_text[] =
     "usage: armature run --kernel FILE [options]\n"
+    "       armature exec [options] [--] PROGRAM [ARGUMENT...]\n"
     "       armature help | --help | --version\n"
     "\n"
-    "Runs an arm64 virtual machine with its console on standard input and output.\n"
+    "\"run\" runs an arm64 virtual machine with its console on standard input and output;\n"
+    "\"exec --help\" says what exec does.\n"
     "\n"
     "  --kernel FILE       arm64 Linux Image: plain, gzip-compressed, or with an EFI stub\n"
     "  --initrd FILE       initial RAM disk\n"

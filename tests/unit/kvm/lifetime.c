@@ -154,8 +154,7 @@ static void busy_vcpus(void **state)
 	assert_int_equal(pthread_create(&t, NULL, run_thread, &m), 0);
 	wait_for_mark(&m);
 	assert_int_equal(kvm_ptr(m.gic, KVM_GET_DEVICE_ATTR, &a), -EBUSY);
-	__atomic_store_n(&m.run[0]->immediate_exit, 1, __ATOMIC_RELAXED);
-	pthread_join(t, &r);
+	r = interrupt(t);
 	assert_int_equal((intptr_t)r, -EINTR);
 	assert_int_equal(kvm_ptr(m.gic, KVM_GET_DEVICE_ATTR, &a), 0);
 	machine_destroy(&m);

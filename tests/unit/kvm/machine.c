@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "machine.h"
 
+#include <signal.h>
+#include <time.h>
+
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -204,4 +207,26 @@ void wait_for_mark(struct machine *m)
 {
 	while (!__atomic_load_n(mark(m), __ATOMIC_ACQUIRE))
 		usleep(100);
+}
+
+static void nothing(int sig)
+{
+}
+
+void *interrupt(pthread_t t)
+{
+	struct sigaction sa = {.sa_handler = nothing};
+	struct timespec soon;
+	void *r;
+
+	sigemptyset(&sa.sa_mask);
+	assert_int_equal(sigaction(SIGUSR2, &sa, NULL), 0);
+	do {
+		pthread_kill(t, SIGUSR2);
+		clock_gettime(CLOCK_REALTIME, &soon);
+		soon.tv_nsec += 20000000;
+		soon.tv_sec += soon.tv_nsec / 1000000000;
+		soon.tv_nsec %= 1000000000;
+	} while (pthread_timedjoin_np(t, &r, &soon));
+	return r;
 }

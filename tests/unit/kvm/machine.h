@@ -57,6 +57,8 @@ void mmu_on(struct machine *m, unsigned n);
 
 /* KVM_RUN: 0 or -errno. */
 int run(struct machine *m, unsigned n);
+/* Send @t, which is in KVM_RUN, a signal until it ends; what it returned. */
+void *interrupt(pthread_t t);
 /* Run until PSCI SYSTEM_OFF, which must come. */
 void run_to_off(struct machine *m, unsigned n);
 

@@ -303,29 +303,122 @@ static void handlers_may_use_the_vcpu(void **state)
 	machine_destroy(&m);
 }
 
-static void *set_immediate_exit(void *opaque)
+static void *run_thread(void *opaque)
 {
-	struct machine *m = opaque;
-
-	usleep(20000);
-	__atomic_store_n(&m->run[0]->immediate_exit, 1, __ATOMIC_RELAXED);
-	return NULL;
+	return (void *)(intptr_t)run(opaque, 0);
 }
 
+/* Only a run that begins looks at it: what was there before stays, and nothing is executed. */
 static void immediate_exit(void **state)
 {
 	struct machine m;
 	pthread_t t;
 
 	machine_create(&m, 1, true);
+	emit_mark(&m);
 	emit(&m, A64_B_SELF);
 	m.run[0]->immediate_exit = 1;
+	m.run[0]->exit_reason = KVM_EXIT_DEBUG;
 	assert_int_equal(run(&m, 0), -EINTR);
+	assert_int_equal(m.run[0]->exit_reason, KVM_EXIT_DEBUG);
 	assert_int_equal(pc_get(&m, 0), RAM);
 	m.run[0]->immediate_exit = 0;
-	assert_int_equal(pthread_create(&t, NULL, set_immediate_exit, &m), 0);
-	assert_int_equal(run(&m, 0), -EINTR);
-	pthread_join(t, NULL);
+	assert_int_equal(pthread_create(&t, NULL, run_thread, &m), 0);
+	wait_for_mark(&m);
+	__atomic_store_n(&m.run[0]->immediate_exit, 1, __ATOMIC_RELAXED);
+	usleep(20000);
+	assert_int_equal(pthread_tryjoin_np(t, NULL), EBUSY);
+	assert_int_equal((intptr_t)interrupt(t), -EINTR);
+	assert_int_equal(m.run[0]->exit_reason, KVM_EXIT_INTR);
+	machine_destroy(&m);
+}
+
+/* ---- KVM_SET_SIGNAL_MASK ---- */
+
+static int set_mask(struct machine *m, uint32_t len, uint64_t bits)
+{
+	struct {
+		struct kvm_signal_mask head;
+		uint8_t bits[8];
+	} arg = {.head = {.len = len}};
+
+	memcpy(arg.bits, &bits, sizeof(bits));
+	return kvm_ptr(m->vcpu[0], KVM_SET_SIGNAL_MASK, &arg);
+}
+
+/*
+ * A signal that the thread blocks ends the run if the run's own mask lets it through; no handler
+ * runs, and it is still pending afterwards.
+ */
+static void mask_of_the_run(struct machine *m)
+{
+	struct runner r = {.m = m};
+	sigset_t usr1, pending, before;
+	struct timespec none = {0, 0};
+
+	handled = 0;
+	catch_signal(SIGUSR1);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	assert_int_equal(pthread_sigmask(SIG_BLOCK, &usr1, &before), 0);
+	assert_int_equal(set_mask(m, 8, ~(UINT64_C(1) << (SIGUSR1 - 1))), 0);
+	assert_int_equal(pthread_create(&r.thread, NULL, runner_main, &r), 0);
+	wait_for_mark(m);
+	usleep(5000);
+	/* To the process: any thread may take it, and all of them block it. */
+	assert_int_equal(kill(getpid(), SIGUSR1), 0);
+	pthread_join(r.thread, NULL);
+	assert_int_equal(r.result, -EINTR);
+	assert_int_equal(m->run[0]->exit_reason, KVM_EXIT_INTR);
+	assert_int_equal(handled, 0);
+	assert_int_equal(sigpending(&pending), 0);
+	assert_int_equal(sigismember(&pending, SIGUSR1), 1);
+	assert_int_equal(sigtimedwait(&usr1, NULL, &none), SIGUSR1);
+	assert_int_equal(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+}
+
+static void signal_mask(void **state)
+{
+	struct machine m;
+
+	machine_create(&m, 1, true);
+	assert_int_equal(set_mask(&m, 4, 0), -EINVAL);
+	assert_int_equal(set_mask(&m, 16, 0), -EINVAL);
+	assert_int_equal(kvm(m.vcpu[0], KVM_SET_SIGNAL_MASK, 8), -EFAULT);
+	assert_int_equal(kvm(m.vcpu[0], KVM_SET_SIGNAL_MASK, 0), 0);
+	emit_mark(&m);
+	emit(&m, A64_B_SELF);
+	mask_of_the_run(&m);
+	clear_mark(&m);
+	code_at(&m, RAM + 0x1000);
+	emit_mark(&m);
+	emit(&m, A64_WFI);
+	pc_set(&m, 0, RAM + 0x1000);
+	mask_of_the_run(&m);
+	machine_destroy(&m);
+}
+
+/* What the run's mask blocks does not end it, though the thread would take it. */
+static void blocked_by_the_run(void **state)
+{
+	struct machine m;
+	struct runner r = {.m = &m};
+
+	machine_create(&m, 1, true);
+	emit_mark(&m);
+	emit(&m, A64_WFI);
+	handled = 0;
+	catch_signal(SIGUSR1);
+	assert_int_equal(set_mask(&m, 8, UINT64_C(1) << (SIGUSR1 - 1)), 0);
+	assert_int_equal(pthread_create(&r.thread, NULL, runner_main, &r), 0);
+	wait_for_mark(&m);
+	assert_int_equal(pthread_kill(r.thread, SIGUSR1), 0);
+	usleep(60000);
+	assert_int_equal(pthread_tryjoin_np(r.thread, NULL), EBUSY);
+	assert_int_equal(handled, 0);
+	interrupt(r.thread);
+	assert_int_equal(r.result, -EINTR);
+	assert_int_equal(handled, 1);
 	machine_destroy(&m);
 }
 
@@ -343,6 +436,8 @@ int main(void)
 	    cmocka_unit_test(no_signal_is_lost),
 	    cmocka_unit_test(handlers_may_use_the_vcpu),
 	    cmocka_unit_test(immediate_exit),
+	    cmocka_unit_test(signal_mask),
+	    cmocka_unit_test(blocked_by_the_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

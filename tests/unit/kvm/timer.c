@@ -22,17 +22,17 @@ static void counters(void **state)
 	uint64_t t0, t1;
 
 	machine_create(&m, 1, true);
-	emit(&m, MRS_CNT(2, 0, 0));
-	emit(&m, MRS_CNT(3, 0, 1));
+	emit(&m, MRS_CNT(12, 0, 0));
+	emit(&m, MRS_CNT(13, 0, 1));
 	emit(&m, MRS_CNT(4, 0, 2));
 	emit_psci(&m, PSCI_SYSTEM_OFF);
 	t0 = now_ns();
 	run_to_off(&m, 0);
 	t1 = now_ns();
-	assert_int_equal(x_get(&m, 0, 2), 1000000000);
+	assert_int_equal(x_get(&m, 0, 12), 1000000000);
 	/* The physical counter is the host's monotonic clock. */
-	assert_true(x_get(&m, 0, 3) >= t0 && x_get(&m, 0, 3) <= t1);
-	assert_true(x_get(&m, 0, 4) < x_get(&m, 0, 3));
+	assert_true(x_get(&m, 0, 13) >= t0 && x_get(&m, 0, 13) <= t1);
+	assert_true(x_get(&m, 0, 4) < x_get(&m, 0, 13));
 	machine_destroy(&m);
 }
 
@@ -67,9 +67,9 @@ static void wfi_wakes_at_the_deadline(struct machine *m, unsigned crm, unsigned 
 	emit_mov(m, 0, 1);
 	emit(m, MSR_CNT(0, crm, 1)); /* CTL */
 	emit(m, A64_ISB);
-	emit(m, MRS_CNT(2, crm, 1));
+	emit(m, MRS_CNT(12, crm, 1));
 	emit(m, A64_WFI);
-	emit(m, MRS_CNT(3, crm, 1));
+	emit(m, MRS_CNT(13, crm, 1));
 	emit(m, A64_MRS(4, 3, 0, 12, 1, 0));  /* ISR_EL1 */
 	emit(m, A64_MRS(5, 3, 0, 12, 12, 0)); /* ICC_IAR1_EL1 */
 	emit(m, A64_MSR(5, 3, 0, 12, 12, 1)); /* ICC_EOIR1_EL1 */
@@ -83,8 +83,8 @@ static void wfi_wakes_at_the_deadline(struct machine *m, unsigned crm, unsigned 
 	t1 = now_ns();
 	assert_true(t1 - t0 >= slept);
 	assert_true(t1 - t0 < slept + UINT64_C(2000000000));
-	assert_int_equal(x_get(m, 0, 2), 1);
-	assert_int_equal(x_get(m, 0, 3), 5);
+	assert_int_equal(x_get(m, 0, 12), 1);
+	assert_int_equal(x_get(m, 0, 13), 5);
 	assert_int_equal(x_get(m, 0, 4) & 0x80, 0x80);
 	assert_int_equal(x_get(m, 0, 5), intid);
 	assert_int_equal(x_get(m, 0, 6), intid);
@@ -145,9 +145,9 @@ static void registers(void **state)
 
 	machine_create(&m, 1, true);
 	emit_mov(&m, 0, 0xfffffffffffff000); /* TVAL is signed: in the past */
-	emit(&m, MRS_CNT(2, 0, 2));
+	emit(&m, MRS_CNT(12, 0, 2));
 	emit(&m, MSR_CNT(0, 3, 0));
-	emit(&m, MRS_CNT(3, 3, 2));
+	emit(&m, MRS_CNT(13, 3, 2));
 	emit_mov(&m, 0, 7);
 	emit(&m, MSR_CNT(0, 3, 1)); /* enabled and masked; ISTATUS is read-only */
 	emit(&m, MRS_CNT(4, 3, 1));
@@ -157,8 +157,8 @@ static void registers(void **state)
 	emit(&m, MRS_CNT(6, 3, 0));
 	emit_psci(&m, PSCI_SYSTEM_OFF);
 	run_to_off(&m, 0);
-	cnt = x_get(&m, 0, 2);
-	cval = x_get(&m, 0, 3);
+	cnt = x_get(&m, 0, 12);
+	cval = x_get(&m, 0, 13);
 	tval = x_get(&m, 0, 6);
 	assert_true(cval >= cnt - 4096 && cval - (cnt - 4096) < UINT64_C(1000000000));
 	assert_int_equal(x_get(&m, 0, 4), 7); /* ENABLE, IMASK, and the condition holds */
@@ -186,10 +186,54 @@ static void levels_for_user_space(void **state)
 	machine_destroy(&m);
 }
 
+/*
+ * A guest that polls the counter never sees the deadline behind it and its interrupt not taken:
+ * the interrupt comes before the instruction after the MRS.
+ */
+static void interrupt_where_the_counter_says(void **state)
+{
+	struct machine m;
+	uint64_t after;
+
+	machine_create(&m, 1, true);
+	reg_set(&m, 0, ARM64_SYS_REG(3, 0, 12, 0, 0), RAM + 0x10000); /* VBAR_EL1 */
+	code_at(&m, RAM + 0x10000 + 0x280);
+	emit(&m, A64_MRS(14, 3, 0, 4, 0, 1)); /* ELR_EL1 */
+	emit_psci(&m, PSCI_SYSTEM_OFF);
+	code_at(&m, RAM);
+	emit_gic_setup(&m, 27);
+	emit(&m, A64_DAIFCLR_I);
+	emit(&m, MRS_CNT(10, 0, 2));
+	emit_mov(&m, 11, 3000000);
+	emit(&m, 0x8b0b014au);	     /* ADD X10, X10, X11 */
+	emit(&m, MSR_CNT(10, 3, 2)); /* CVAL */
+	emit_mov(&m, 0, 1);
+	emit(&m, MSR_CNT(0, 3, 1)); /* CTL */
+	emit(&m, MRS_CNT(12, 0, 2));
+	after = here(&m);
+	emit(&m, 0xeb0a019fu); /* CMP X12, X10 */
+	emit(&m, 0x54ffffc3u); /* B.LO to the MRS */
+	emit_mov(&m, 13, 1);
+	emit_psci(&m, PSCI_SYSTEM_OFF);
+	for (unsigned n = 0; n < 20; n++) {
+		struct kvm_vcpu_init init = {.target = 5, .features = {4}};
+
+		run_to_off(&m, 0);
+		assert_int_equal(x_get(&m, 0, 13), 0);
+		if (x_get(&m, 0, 12) >= x_get(&m, 0, 10))
+			assert_int_equal(x_get(&m, 0, 14), after);
+		assert_int_equal(kvm_ptr(m.vcpu[0], KVM_ARM_VCPU_INIT, &init), 0);
+		reg_set(&m, 0, ARM64_SYS_REG(3, 0, 12, 0, 0), RAM + 0x10000);
+		pc_set(&m, 0, RAM);
+	}
+	machine_destroy(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(counters),
+	    cmocka_unit_test(interrupt_where_the_counter_says),
 	    cmocka_unit_test(registers),
 	    cmocka_unit_test(virtual_timer_wakes),
 	    cmocka_unit_test(physical_timer_wakes),

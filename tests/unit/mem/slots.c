@@ -65,7 +65,6 @@ static void errors_are_kvms(void **state)
 	assert_int_equal(set(m, 0, 0, UINT64_MAX - MB + 1, 2 * MB, hva), -EINVAL);
 	assert_int_equal(set(m, 0, 0, 0, UINT64_C(1) << 43, hva), -EINVAL);
 	assert_int_equal(set(m, 0, 0, 0, 0, hva), -EINVAL);
-	assert_int_equal(set(m, 0, MEM_LOG_DIRTY, 0, 2 * MB, hva), -EINVAL);
 	assert_int_equal(mem_count(m), 0);
 
 	assert_int_equal(set(m, 0, 0, top - 2 * MB, 2 * MB, hva), 0);
