@@ -61,9 +61,9 @@ def main():
     a = p.parse_args()
     res = loops(a.build, 1 if a.quick else 3)
     if not a.no_boot:
-        cmd = [sys.executable, f'{HERE}/boot_bench.py', a.build]
+        cmd = [sys.executable, f'{HERE}/boot_bench.py', '--program', f'{a.build}/src/vmm/armature']
         if a.quick:
-            cmd += ['--rounds', '1']
+            cmd += ['--runs', '1']
         boot = json.loads(subprocess.run(cmd, stdout=subprocess.PIPE, check=True).stdout)
         res.update({k: (v['value'], v['unit']) for k, v in boot.items()})
     width = max(len(k) for k in res)
