@@ -10,7 +10,7 @@ SANITIZE_SUITES = --suite unit --suite insn --suite guest
 # the user and the guest.
 QUIET = </dev/null >&2
 
-.PHONY: all run test bench conformance asan tsan insn-long format check clean help
+.PHONY: all run test bench conformance asan tsan fuzz insn-long format check clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo 'make bench        measure, beside QEMU: a table, and build/bench.json'
 	@echo 'make insn-long    the instruction tests, with many more cases'
 	@echo 'make conformance  run KVM'\''s own selftests and compare: a table, and build/conformance.txt'
+	@echo 'make fuzz         a million random ioctls under the same sanitizers as make asan'
 	@echo 'make asan         the tests under the address and undefined behaviour sanitizers'
 	@echo 'make tsan         the tests under the thread sanitizer'
 	@echo 'make check        format, headers, arrows between folders, text'
@@ -90,6 +91,12 @@ tsan:
 	ninja -C build-tsan
 	TSAN_OPTIONS=halt_on_error=0 \
 	meson test -C build-tsan --no-rebuild --print-errorlogs -t 10 $(SANITIZE_SUITES)
+
+fuzz:
+	tools/install-deps test
+	$(MAKE) build-asan/build.ninja
+	ninja -C build-asan fuzz/fuzz-ioctl
+	meson test -C build-asan --no-rebuild --print-errorlogs --setup long --suite fuzz
 
 check:
 	tools/install-deps test

@@ -60,14 +60,8 @@ static void on_death(int sig)
 	raise(sig);
 }
 
-/* A sanitizer that has found something ends the process with exit(). */
-static volatile int finished;
-
-static void on_exit_early(void)
-{
-	if (!finished)
-		say_input();
-}
+/* Of a sanitizer's runtime, if there is one. */
+__attribute__((weak)) void __sanitizer_set_death_callback(void (*call)(void));
 
 int main(int argc, char **argv)
 {
@@ -75,7 +69,10 @@ int main(int argc, char **argv)
 	time_t start = time(NULL);
 
 	signal(SIGABRT, on_death);
-	atexit(on_exit_early);
+	signal(SIGSEGV, on_death);
+	signal(SIGBUS, on_death);
+	if (__sanitizer_set_death_callback)
+		__sanitizer_set_death_callback(say_input);
 	if (argc == 4 && !strcmp(argv[1], "-r")) {
 		seed = strtoull(argv[2], NULL, 0);
 		one(strtoul(argv[3], NULL, 0));
@@ -87,7 +84,6 @@ int main(int argc, char **argv)
 		for (unsigned long n = 0; fuzz_count.good + fuzz_count.bad < calls; n++)
 			one(n);
 	}
-	finished = 1;
 	printf("seed %llu: %lu calls (%lu good, %lu refused), %lu runs (%lu exits), %lu inputs, "
 	       "%ld s\n",
 	       (unsigned long long)seed, fuzz_count.good + fuzz_count.bad, fuzz_count.good,

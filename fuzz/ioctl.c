@@ -369,7 +369,7 @@ static void fitting(void)
 	struct file *f;
 
 	/* KVM_RUN costs most: not each time. */
-	if (r->request == KVM_RUN && byte() % 4)
+	if (r->request == KVM_RUN && byte() % 2)
 		return;
 	f = file_pick(r->kind);
 	if (f)
@@ -463,12 +463,33 @@ static uint32_t instruction(void)
 	}
 }
 
-static void write_code(void)
+static void write_code(unsigned page)
 {
-	uint8_t *p = guest + byte() % 64 * PAGE;
-
 	for (unsigned n = 0; n < 8; n++)
-		put32(p + 4 * n, instruction());
+		put32(guest + page % 64 * PAGE + 4 * n, instruction());
+}
+
+static void set_reg(int vcpu, unsigned offset, uint64_t v)
+{
+	struct kvm_one_reg r = {.id = 0x6030000000100000 + offset, .addr = (uintptr_t)&v};
+
+	am_kvm_ioctl(vcpu, KVM_SET_ONE_REG, (uintptr_t)&r);
+}
+
+/* A vCPU with something to execute, and addresses of memory, devices and the GIC at hand. */
+static void prepare_vcpu(int vm, unsigned id)
+{
+	struct kvm_vcpu_init init = {.target = 5, .features = {4}};
+	int vcpu = am_kvm_ioctl(vm, KVM_CREATE_VCPU, id);
+
+	file_add(vcpu, FUZZ_VCPU);
+	am_kvm_ioctl(vcpu, KVM_ARM_VCPU_INIT, (uintptr_t)&init);
+	set_reg(vcpu, 0, byte() % 4 ? byte() : FUZZ_GPA + word() % GUEST_LEN);
+	set_reg(vcpu, 2, byte() % 2 ? FUZZ_GPA + word() % GUEST_LEN : value());
+	set_reg(vcpu, 4, 0x08000000 + word() % 0x10000);
+	set_reg(vcpu, 6, 0x080a0000 + word() % 0x40000);
+	set_reg(vcpu, 0x40, FUZZ_GPA + id * PAGE);
+	write_code(id);
 }
 
 /* A machine that can run, so that not all of the input goes into making one. */
@@ -480,21 +501,13 @@ static void prepare(int system)
 						   .flags = byte() % 2};
 	struct kvm_create_device cd = {.type = KVM_DEV_TYPE_ARM_VGIC_V3};
 	struct kvm_device_attr a = {.group = KVM_DEV_ARM_VGIC_GRP_ADDR};
-	struct kvm_vcpu_init init = {.target = 5, .features = {4}};
-	struct kvm_one_reg pc = {.id = 0x6030000000100040};
-	uint64_t dist = 0x08000000, redist = 0x080a0000, start = FUZZ_GPA;
+	uint64_t dist = 0x08000000, redist = 0x080a0000;
 	int vm = am_kvm_ioctl(system, KVM_CREATE_VM, 0);
 
 	file_add(vm, FUZZ_VM);
 	am_kvm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, (uintptr_t)&slot);
-	pc.addr = (uintptr_t)&start;
-	for (unsigned n = 0; n < 2; n++) {
-		int vcpu = am_kvm_ioctl(vm, KVM_CREATE_VCPU, n);
-
-		file_add(vcpu, FUZZ_VCPU);
-		am_kvm_ioctl(vcpu, KVM_ARM_VCPU_INIT, (uintptr_t)&init);
-		am_kvm_ioctl(vcpu, KVM_SET_ONE_REG, (uintptr_t)&pc);
-	}
+	prepare_vcpu(vm, 0);
+	prepare_vcpu(vm, 1);
 	if (byte() % 4 == 0 || am_kvm_ioctl(vm, KVM_CREATE_DEVICE, (uintptr_t)&cd))
 		return;
 	file_add((int)cd.fd, FUZZ_DEVICE);
@@ -527,7 +540,7 @@ static void step(void)
 	else if (op < 245)
 		read_stats();
 	else if (op < 252)
-		write_code();
+		write_code(byte());
 	else if (op == 252 && nr_files)
 		file_close(&files[byte() % nr_files]);
 	else if (op == 253 && nr_vms < MAX_VMS && nr_files + 4 < MAX_FILES)

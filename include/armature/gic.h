@@ -132,6 +132,13 @@ int am_gic_set_spi(struct am_gic *gic, unsigned intid, bool level);
 /* The same for PPI @intid (16..31) of a vCPU. */
 int am_gic_set_ppi(struct am_gic *gic, unsigned vcpu, unsigned intid, bool level);
 
+/*
+ * From now on a device inside the machine drives that PPI, as KVM's timers do from the first run
+ * of a vCPU. -EINVAL: no such PPI.
+ */
+int am_gic_own_ppi(struct am_gic *gic, unsigned vcpu, unsigned intid);
+bool am_gic_ppi_is_owned(const struct am_gic *gic, unsigned vcpu, unsigned intid);
+
 /* ---- the CPU interface ---- */
 
 /*

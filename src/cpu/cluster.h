@@ -47,6 +47,7 @@ struct cpu_cluster {
 	unsigned max_cpus;
 	atomic_uint nr; /* cpus[] beyond are NULL */
 	atomic_uint generation[CPU_GENERATIONS];
+	_Atomic uint64_t id_changed[CPU_ID_REGS]; /* what user space changed, XOR (idreg.c) */
 	_Atomic(struct cpu *) cpus[];
 };
 

@@ -143,7 +143,8 @@ struct cpu {
 	/* Interrupt lines, set by any thread. */
 	atomic_bool irq_line, fiq_line;
 	atomic_bool serror_pending;
-	atomic_bool event; /* the event register of WFE */
+	_Atomic uint32_t serror_iss; /* its syndrome, written before it */
+	atomic_bool event;	     /* the event register of WFE */
 
 	enum cpu_exit exit;
 	int exit_errno;
@@ -220,14 +221,21 @@ void cpu_set_sp(struct cpu *c, unsigned el, uint64_t v);
  * -ENOENT unknown, -EINVAL a value that may not be set. */
 int cpu_get_sysreg(struct cpu *c, uint32_t id, uint64_t *v);
 int cpu_set_sysreg(struct cpu *c, uint32_t id, uint64_t v);
+/*
+ * The ID registers 3,0,0,CRm,op2 by CRm and op2: the bits that user space may set, before any vCPU
+ * of the cluster has run. They are the cluster's: what is set for one vCPU is set for all.
+ */
+#define CPU_ID_REGS 64
+uint64_t cpu_id_writable(unsigned index);
+
 /* The encodings that cpu_get_sysreg() knows, in ascending order; *n is set. */
 const uint16_t *cpu_sysreg_list(size_t *n);
 
 /* Outside cpu_run(). Decoded code is forgotten: software breakpoints may have been written. */
 void cpu_set_host_debug(struct cpu *c, const struct cpu_host_debug *d);
 
-/* Any thread: a physical SError becomes pending; it is taken when PSTATE.A lets it. */
-void cpu_inject_serror(struct cpu *c);
+/* Any thread: an SError with this syndrome becomes pending; it is taken when PSTATE.A lets it. */
+void cpu_inject_serror(struct cpu *c, uint32_t iss);
 
 /* Make the guest take a synchronous external data abort at its PC. Outside cpu_run(). */
 void cpu_inject_dabt(struct cpu *c, uint64_t far);

@@ -171,8 +171,9 @@ void cpu_inject_dabt(struct cpu *c, uint64_t far)
 	cpu_take_exception(c, VEC_SYNC, c->pc, ESR(c->el ? EC_DABT_SAME : EC_DABT_LOW, 0x10));
 }
 
-void cpu_inject_serror(struct cpu *c)
+void cpu_inject_serror(struct cpu *c, uint32_t iss)
 {
+	atomic_store_explicit(&c->serror_iss, iss, memory_order_relaxed);
 	atomic_store_explicit(&c->serror_pending, true, memory_order_release);
 	cpu_kick(c);
 }

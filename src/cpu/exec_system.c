@@ -163,12 +163,28 @@ CPU_OP(op_yield)
 	return leave(c, i, CPU_EXIT_WFE);
 }
 
+/* FEAT_RAS: an SError that is masked here is deferred to DISR_EL1 (D1.13.5). */
+CPU_OP(op_esb)
+{
+	if (am_unlikely(atomic_load_explicit(&c->serror_pending, memory_order_acquire))) {
+		if (!(c->daif & 4))
+			CPU_RESUME(cpu_enter(c, cpu_pc(c, i) + 4));
+		atomic_store(&c->serror_pending, false);
+		c->sr[SR_DISR_EL1] = AM_BIT(31) | c->serror_iss;
+	}
+	CPU_NEXT();
+}
+
 /* The hint space: what is not listed, pointer authentication included, is a NOP. */
 bool emit_HINT(struct cpu_insn *o, struct a64_HINT f)
 {
 	static cpu_exec_fn *const hints[] = {op_nop, op_yield, op_wfe, op_wfi, op_sev, op_sevl};
 	unsigned n = f.crm << 3 | f.op2;
 
+	if (n == 16) {
+		*o = (struct cpu_insn){.exec = op_esb};
+		return true;
+	}
 	*o = (struct cpu_insn){.exec = n < AM_ARRAY_SIZE(hints) ? hints[n] : op_nop};
 	return true;
 }

@@ -28,7 +28,7 @@ static void take_interrupt(struct cpu *c)
 {
 	if (atomic_load_explicit(&c->serror_pending, memory_order_acquire) && !(c->daif & 4)) {
 		atomic_store(&c->serror_pending, false);
-		cpu_take_exception(c, VEC_SERROR, c->pc, ESR(EC_SERROR, 0));
+		cpu_take_exception(c, VEC_SERROR, c->pc, ESR(EC_SERROR, c->serror_iss));
 	} else if (atomic_load_explicit(&c->irq_line, memory_order_acquire) && !(c->daif & 2)) {
 		cpu_take_exception(c, VEC_IRQ, c->pc, 0);
 	} else {

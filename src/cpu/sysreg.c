@@ -216,9 +216,10 @@ static bool el0_cntfrq(const struct cpu *c, const struct cpu_sysreg *r)
 	.reset = (v), .flags = EL1_R | SYSREG_CONST, .read = read_const, .write = write_ignore
 
 /* The ID space 3,0,0,CRm,op2: zero where the name says nothing else. */
-#define IDREG(n, crm_, op2_, v)                         \
-	{                                               \
-		NAME(n), ID(0, 0, crm_, op2_), CONST(v) \
+#define IDREG(n, crm_, op2_, v)                                                             \
+	{                                                                                   \
+		NAME(n), ID(0, 0, crm_, op2_), .reset = (v), .flags = EL1_R | SYSREG_CONST, \
+					       .read = cpu_id_read, .write = write_ignore   \
 	}
 #define IDZERO(crm_, op2_)                                                          \
 	{                                                                           \
@@ -227,6 +228,12 @@ static bool el0_cntfrq(const struct cpu *c, const struct cpu_sysreg *r)
 #define IDZERO8(crm_)                                                                        \
 	IDZERO(crm_, 0), IDZERO(crm_, 1), IDZERO(crm_, 2), IDZERO(crm_, 3), IDZERO(crm_, 4), \
 	    IDZERO(crm_, 5), IDZERO(crm_, 6), IDZERO(crm_, 7)
+
+#define RAZWI(n, crm_, op2_)                                                             \
+	{                                                                                \
+		NAME(n), ID(0, 5, crm_, op2_), .flags = EL1_RW | SYSREG_HIDDEN,          \
+					       .read = read_const, .write = write_ignore \
+	}
 
 #define DEBUG4(n)                                                                          \
 	{.name = "DBGBVR" #n "_EL1",                                                       \
@@ -280,7 +287,8 @@ static const struct cpu_sysreg rows[] = {
     {NAME(MDRAR_EL1), .id = SYSREG(2, 0, 1, 0, 0), .flags = EL1_R | SYSREG_HIDDEN, .read = read_const},
     {NAME(OSLAR_EL1), .id = SYSREG(2, 0, 1, 0, 4), .flags = EL1_W | SYSREG_HIDDEN | SYSREG_SLOW, .write = write_oslar},
     {PLAIN(OSLSR_EL1), .id = SYSREG(2, 0, 1, 1, 4), .flags = EL1_R, .mask = 2, .reset = 8},
-    {PLAIN(OSDLR_EL1), .id = SYSREG(2, 0, 1, 3, 4), .flags = EL1_RW | SYSREG_HIDDEN, .mask = 1},
+    /* The double lock is read-as-zero, writes ignored, as with KVM. */
+    {PLAIN(OSDLR_EL1), .id = SYSREG(2, 0, 1, 3, 4), .flags = EL1_RW | SYSREG_HIDDEN, .mask = 0},
     {NAME(DBGPRCR_EL1), .id = SYSREG(2, 0, 1, 4, 4), .flags = EL1_RW | SYSREG_HIDDEN, .read = read_const, .write = write_ignore},
     {NAME(DBGCLAIMSET_EL1), .id = SYSREG(2, 0, 7, 8, 6), .flags = EL1_RW | SYSREG_HIDDEN, .read = read_dbgclaimset, .write = write_dbgclaimset},
     {NAME(DBGCLAIMCLR_EL1), .id = SYSREG(2, 0, 7, 9, 6), .flags = EL1_RW | SYSREG_HIDDEN, .read = read_dbgclaimclr, .write = write_dbgclaimclr},
@@ -293,9 +301,9 @@ static const struct cpu_sysreg rows[] = {
     {NAME(REVIDR_EL1), ID(0, 0, 0, 6), CONST(0)},
     /* AArch32 is not implemented: these read as zero. */
     IDZERO8(1), IDZERO8(2), IDZERO8(3),
-    /* CSV3, CSV2: no speculation to speak of; GICv3 registers; AdvSIMD and FP without FP16;
-     * EL1 and EL0 in AArch64 only. */
-    IDREG(ID_AA64PFR0_EL1, 4, 0, 0x1100000001000011),
+    /* CSV3, CSV2: no speculation to speak of; RAS 1.0; GICv3 registers; AdvSIMD and FP without
+     * FP16; EL1 and EL0 in AArch64 only. */
+    IDREG(ID_AA64PFR0_EL1, 4, 0, 0x1100000011000011),
     IDZERO(4, 1), IDZERO(4, 2), IDZERO(4, 3), IDZERO(4, 4), IDZERO(4, 5), IDZERO(4, 6), IDZERO(4, 7),
     /* Armv8.0 debug, 2 breakpoints, 2 watchpoints; no PMU, no trace. */
     IDREG(ID_AA64DFR0_EL1, 5, 0, 0x0000000010305006),
@@ -307,6 +315,10 @@ static const struct cpu_sysreg rows[] = {
     IDREG(ID_AA64MMFR0_EL1, 7, 0, 0x0000000000100025),
     IDREG(ID_AA64MMFR1_EL1, 7, 1, 0x0000000000100000), /* PAN */
     IDZERO(7, 2), IDZERO(7, 3), IDZERO(7, 4), IDZERO(7, 5), IDZERO(7, 6), IDZERO(7, 7),
+    /* RAS: no error records, so the rest is zero (DDI 0587 2.4). */
+    RAZWI(ERRIDR_EL1, 3, 0), RAZWI(ERRSELR_EL1, 3, 1), RAZWI(ERXFR_EL1, 4, 0),
+    RAZWI(ERXCTLR_EL1, 4, 1), RAZWI(ERXSTATUS_EL1, 4, 2), RAZWI(ERXADDR_EL1, 4, 3),
+    RAZWI(ERXMISC0_EL1, 5, 0), RAZWI(ERXMISC1_EL1, 5, 1),
     {NAME(CCSIDR_EL1), ID(1, 0, 0, 0), .flags = EL1_R | SYSREG_HIDDEN, .read = read_ccsidr},
     {NAME(CLIDR_EL1), ID(1, 0, 0, 1), CONST(0x09200003)},
     {NAME(AIDR_EL1), ID(1, 0, 0, 7), CONST(0)},
@@ -331,17 +343,14 @@ static const struct cpu_sysreg rows[] = {
     {PLAIN(AMAIR_EL1), ID(0, 10, 3, 0), .flags = EL1_RW, .mask = 0},
     {PLAIN(VBAR_EL1), ID(0, 12, 0, 0), .flags = EL1_RW, .mask = ALL & ~UINT64_C(0x7ff)},
     {NAME(ISR_EL1), ID(0, 12, 1, 0), .flags = EL1_R | SYSREG_HIDDEN, .read = read_isr},
+    {PLAIN(DISR_EL1), ID(0, 12, 1, 1), .flags = EL1_RW, .mask = ALL},
     {PLAIN(CONTEXTIDR_EL1), ID(0, 13, 0, 1), .flags = EL1_RW, .mask = 0xffffffff},
     {PLAIN(TPIDR_EL1), ID(0, 13, 0, 4), .flags = EL1_RW, .mask = ALL, .reset = UNKNOWN},
     {PLAIN(CNTKCTL_EL1), ID(0, 14, 1, 0), .flags = EL1_RW, .mask = 0x3ff},
     {PLAIN(TPIDR_EL0), ID(3, 13, 0, 2), .flags = EL1_RW | EL0_RW, .mask = ALL, .reset = UNKNOWN},
     {PLAIN(TPIDRRO_EL0), ID(3, 13, 0, 3), .flags = EL1_RW | EL0_R, .mask = ALL, .reset = UNKNOWN},
 
-    /*
-     * In KVM's list whatever the CPU has: registers of AArch32 and of FEAT_RAS. They are saved and
-     * restored, and UNDEFINED to the guest.
-     */
-    {PLAIN(DISR_EL1), ID(0, 12, 1, 1), .mask = ALL},
+    /* In KVM's list whatever the CPU has: registers of AArch32, UNDEFINED to the guest. */
     {PLAIN(DBGVCR32_EL2), .id = SYSREG(2, 4, 0, 7, 0), .mask = ALL},
     {PLAIN(DACR32_EL2), ID(4, 3, 0, 0), .mask = ALL, .reset = UNKNOWN},
     {PLAIN(IFSR32_EL2), ID(4, 5, 0, 1), .mask = ALL, .reset = UNKNOWN},
@@ -449,6 +458,8 @@ int cpu_set_sysreg(struct cpu *c, uint32_t id, uint64_t v)
 
 	if (!r || (r->flags & SYSREG_OUTSIDE) || !r->write)
 		return -ENOENT;
+	if (r->read == cpu_id_read)
+		return cpu_id_write(c, r, v);
 	if (r->flags & SYSREG_CONST)
 		return v == r->reset || is_aarch32_id(id) ? 0 : -EINVAL;
 	if (id == SYSREG(2, 0, 1, 1, 4) && ((v ^ c->sr[SR_OSLSR_EL1]) & ~UINT64_C(2)))

@@ -47,8 +47,8 @@ enum cpu_sr {
 	SR_OSLSR_EL1,
 	SR_OSDLR_EL1,
 	SR_DBGCLAIM_EL1,
-	SR_DISR_EL1, /* and the following: only user space sees them */
-	SR_DBGVCR32_EL2,
+	SR_DISR_EL1,
+	SR_DBGVCR32_EL2, /* and the following: only user space sees them */
 	SR_DACR32_EL2,
 	SR_IFSR32_EL2,
 	SR_FPEXC32_EL2,
@@ -91,6 +91,10 @@ const struct cpu_sysreg *cpu_sysreg_row(unsigned index);
 unsigned cpu_sysreg_index(const struct cpu_sysreg *r);
 
 void cpu_sysreg_reset(struct cpu *c);
+
+/* ID registers of AArch64 (idreg.c); -EINVAL: more than there is, or not to be changed. */
+uint64_t cpu_id_read(struct cpu *c, const struct cpu_sysreg *r);
+int cpu_id_write(struct cpu *c, const struct cpu_sysreg *r, uint64_t v);
 
 /* Bits of SCTLR_EL1 (DDI 0487 D17.2.118). */
 enum {

@@ -222,7 +222,8 @@ int am_gic_reset_vcpu(struct am_gic *gic, unsigned vcpu)
 
 		gic_irq_init(&fresh, i, vcpu);
 		gic_irq_set_priority(cpu, &cpu->irq[i], 0);
-		gic_irq_change(cpu, &cpu->irq[i], gic_irq_flags(&fresh), 0xff & ~GIC_LINE);
+		gic_irq_change(cpu, &cpu->irq[i], gic_irq_flags(&fresh),
+			       0xff & ~(GIC_LINE | GIC_OWNED));
 	}
 	gic_cpu_update(cpu);
 	am_unlock(&cpu->lock);
@@ -305,6 +306,23 @@ int am_gic_set_spi(struct am_gic *gic, unsigned intid, bool level)
 	AM_TRACE(gic_line, -1, intid, level);
 	gic_irq_input(gic, irq, level);
 	return 0;
+}
+
+int am_gic_own_ppi(struct am_gic *gic, unsigned vcpu, unsigned intid)
+{
+	struct gic_cpu *cpu = gic_cpu_get(gic, vcpu);
+
+	if (!cpu || intid < GIC_NR_SGIS || intid >= GIC_NR_PRIVATE)
+		return -EINVAL;
+	gic_irq_update(gic, &cpu->irq[intid], GIC_OWNED, 0);
+	return 0;
+}
+
+bool am_gic_ppi_is_owned(const struct am_gic *gic, unsigned vcpu, unsigned intid)
+{
+	const struct gic_cpu *cpu = gic_cpu_get(gic, vcpu);
+
+	return cpu && intid < GIC_NR_PRIVATE && (gic_irq_flags(&cpu->irq[intid]) & GIC_OWNED);
 }
 
 int am_gic_set_ppi(struct am_gic *gic, unsigned vcpu, unsigned intid, bool level)

@@ -66,12 +66,18 @@ void gic_clear_enable(const struct am_access *a, unsigned n, uint64_t value, uin
 	row_change(a, n, 0, GIC_ENABLED);
 }
 
-/* What the guest sees: latch, or line of a level-sensitive interrupt. */
+/*
+ * What the guest sees: latch, or line of a level-sensitive interrupt. Of one that a device of the
+ * machine drives KVM shows the line only, as it asks the device; a latch counts all the same.
+ */
 uint64_t gic_get_pending(const struct am_access *a, unsigned n)
 {
 	struct gic_irq *irq = row_irq(a, n);
+	unsigned flags = irq ? gic_irq_flags(irq) : 0;
 
-	return irq && gic_irq_is_pending(gic_irq_flags(irq));
+	if ((flags & (GIC_OWNED | GIC_EDGE)) == GIC_OWNED)
+		return !!(flags & GIC_LINE);
+	return !!gic_irq_is_pending(flags);
 }
 
 uint64_t gic_get_latch(const struct am_access *a, unsigned n)

@@ -50,7 +50,8 @@ enum gic_flag {
 	GIC_ACTIVE = 4, /* acknowledged, not yet deactivated */
 	GIC_ENABLED = 8,
 	GIC_GROUP1 = 16,
-	GIC_EDGE = 32, /* configuration: edge, else level */
+	GIC_EDGE = 32,	/* configuration: edge, else level */
+	GIC_OWNED = 64, /* the input belongs to a device inside the machine */
 };
 
 /* One interrupt, 16 bytes. */

@@ -37,11 +37,17 @@ long kvm_set_guest_debug(struct vcpu *v, uint64_t arg)
 
 /* ---- KVM_GET_VCPU_EVENTS, KVM_SET_VCPU_EVENTS ---- */
 
+/* ISS of an SError: the rest is IMPLEMENTATION DEFINED (DDI 0487 D17.2.37). */
+#define SERROR_IDS (1u << 24)
+
 long kvm_get_vcpu_events(struct vcpu *v, uint64_t arg)
 {
 	struct kvm_vcpu_events e = {0};
 
 	e.exception.serror_pending = atomic_load(&v->cpu->serror_pending);
+	e.exception.serror_has_esr = 1; /* the CPU has FEAT_RAS */
+	if (e.exception.serror_pending)
+		e.exception.serror_esr = atomic_load(&v->cpu->serror_iss);
 	return kvm_copy_out(arg, &e, sizeof(e));
 }
 
@@ -61,10 +67,11 @@ long kvm_set_vcpu_events(struct vcpu *v, uint64_t arg)
 			return -EINVAL;
 	}
 	if (e.exception.serror_pending) {
-		/* A syndrome of one's own is a part of RAS, which this CPU has not. */
-		if (e.exception.serror_has_esr)
+		if (!e.exception.serror_has_esr)
+			e.exception.serror_esr = SERROR_IDS;
+		else if (e.exception.serror_esr & ~UINT64_C(0x1ffffff))
 			return -EINVAL;
-		cpu_inject_serror(v->cpu);
+		cpu_inject_serror(v->cpu, (uint32_t)e.exception.serror_esr);
 	}
 	if (e.exception.ext_dabt_pending)
 		vcpu_abort_access(v);

@@ -64,6 +64,8 @@ extern const struct kvm_file_ops kvm_vgic_ops;	 /* device.c */
 	(KVM_GUESTDBG_ENABLE | KVM_GUESTDBG_SINGLESTEP | KVM_GUESTDBG_USE_SW_BP | \
 	 KVM_GUESTDBG_USE_HW)
 
+/* KVM_ARM_GET_REG_WRITABLE_MASKS */
+long kvm_get_writable_masks(uint64_t arg);
 /* KVM_GET_STATS_FD of a VM */
 long kvm_vm_stats_fd(struct vm *vm);
 long kvm_create_vm(uint64_t type);

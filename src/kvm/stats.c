@@ -78,10 +78,8 @@ struct layout {
 	char id[NAME_SIZE];
 };
 
-struct descriptor {
-	struct kvm_stats_desc d;
-	char name[NAME_SIZE];
-};
+/* A descriptor with its name. */
+#define DESC_SIZE (sizeof(struct kvm_stats_desc) + NAME_SIZE)
 
 static unsigned nr_values(const struct layout *l)
 {
@@ -100,29 +98,30 @@ static uint64_t *describe(uint8_t *p, const struct layout *l)
 	    .num_desc = l->nr,
 	    .id_offset = sizeof(h),
 	    .desc_offset = sizeof(h) + NAME_SIZE,
-	    .data_offset = sizeof(h) + NAME_SIZE + l->nr * sizeof(struct descriptor),
+	    .data_offset = sizeof(h) + NAME_SIZE + l->nr * DESC_SIZE,
 	};
 	uint32_t offset = 0;
 
 	memcpy(p, &h, sizeof(h));
 	memcpy(p + h.id_offset, l->id, NAME_SIZE);
-	for (unsigned n = 0; n < l->nr; n++) {
-		struct descriptor d = {.d = {.flags = l->rows[n].flags,
-					     .exponent = l->rows[n].exponent,
-					     .size = l->rows[n].size,
-					     .offset = offset}};
+	p += h.desc_offset;
+	for (unsigned n = 0; n < l->nr; n++, p += DESC_SIZE) {
+		struct kvm_stats_desc d = {.flags = l->rows[n].flags,
+					   .exponent = l->rows[n].exponent,
+					   .size = l->rows[n].size,
+					   .offset = offset};
 
-		snprintf(d.name, sizeof(d.name), "%s", l->rows[n].name);
-		memcpy(p + h.desc_offset + n * sizeof(d), &d, sizeof(d));
+		memcpy(p, &d, sizeof(d));
+		snprintf((char *)p + sizeof(d), NAME_SIZE, "%s", l->rows[n].name);
 		offset += l->rows[n].size * sizeof(uint64_t);
 	}
-	return (uint64_t *)(void *)(p + h.data_offset);
+	return (uint64_t *)(void *)p; /* data_offset */
 }
 
 static int make_file(struct vm_stats *s, const struct layout *l, const char *name)
 {
-	size_t len = sizeof(struct kvm_stats_header) + NAME_SIZE +
-		     l->nr * sizeof(struct descriptor) + nr_values(l) * sizeof(uint64_t);
+	size_t len = sizeof(struct kvm_stats_header) + NAME_SIZE + l->nr * DESC_SIZE +
+		     nr_values(l) * sizeof(uint64_t);
 	int fd = kvm_fd_create(name, len);
 	void *map;
 

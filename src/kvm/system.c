@@ -20,6 +20,7 @@ static const uint16_t present[] = {
     KVM_CAP_SYNC_MMU,
     KVM_CAP_SET_GUEST_DEBUG,
     KVM_CAP_VCPU_EVENTS,
+    KVM_CAP_ARM_INJECT_SERROR_ESR,
     KVM_CAP_ARM_INJECT_EXT_DABT,
     KVM_CAP_PTP_KVM,
     KVM_CAP_BINARY_STATS_FD,
@@ -47,6 +48,7 @@ static const uint16_t present[] = {
     KVM_CAP_SYSTEM_EVENT_DATA,
     KVM_CAP_ARM_SYSTEM_SUSPEND,
     KVM_CAP_COUNTER_OFFSET,
+    KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES, /* a mask: the one range */
 };
 
 static long nr_cpus(void)

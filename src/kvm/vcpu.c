@@ -128,6 +128,7 @@ static long vcpu_init(struct vcpu *v, uint64_t arg)
 	v->features = kept;
 	v->initialized = true;
 	vcpu_reset(v, 0, 0);
+	atomic_store(&v->cpu->serror_pending, false);
 	am_lock(&v->power_lock);
 	v->reset_due = false;
 	am_unlock(&v->power_lock);

@@ -67,10 +67,8 @@ static long irq_line(struct vm *vm, uint64_t arg)
 			return -EINVAL;
 		if (!am_gic_initialized(gic))
 			return -EBUSY;
-		for (unsigned w = 0; w < TIMER_COUNT; w++) {
-			if (num == atomic_load(&vm->timer_ppi[w]))
-				return 0;
-		}
+		if (am_gic_ppi_is_owned(gic, id, num))
+			return 0;
 		return am_gic_set_ppi(gic, id, num, l.level);
 	case KVM_ARM_IRQ_TYPE_SPI:
 		if (!gic)
@@ -165,6 +163,8 @@ static long vm_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
 	switch (request) {
 	case KVM_CHECK_EXTENSION:
 		return kvm_check_extension(vm, arg);
+	case KVM_ARM_GET_REG_WRITABLE_MASKS:
+		return kvm_get_writable_masks(arg);
 	case KVM_GET_STATS_FD:
 		return kvm_vm_stats_fd(vm);
 	case KVM_SET_USER_MEMORY_REGION:

@@ -2,16 +2,19 @@
 /*
  * Eventfds that raise interrupts (KVM_IRQFD; irqfd.h).
  *
- * The epoll set knows an eventfd by the descriptor number that user space gave, edge-triggered, so
- * that every write counts whether or not the counter was emptied. It is emptied, as KVM does,
- * through a descriptor of our own that lives only that long, and only after the epoll set has
- * confirmed that the number still means that eventfd.
+ * KVM's irqfd sees a write as it happens, and ends when the eventfd does. Here a thread hears of
+ * the write later, when user space may have closed its descriptor already; so we hold one of our
+ * own, as long as user space's number still means the eventfd. Once it does not, and what was
+ * written has arrived, ours is closed too. The epoll set does not forget an eventfd before its
+ * last descriptor, anybody's, is closed: one that lives on elsewhere goes on raising the interrupt.
+ *
+ * What a number means is asked of a second epoll set, `known`, that nobody waits for: changing an
+ * entry works for the very file that was added under that number, and for no other.
  */
 #include "vm/irqfd.h"
 
 #include <armature/gic.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -26,7 +29,8 @@
 struct vm_irqfd {
 	struct vm_irqfd *next;
 	uint64_t token; /* in the epoll set; never used again */
-	int fd;		/* user space's number */
+	int fd;		/* user space's number, or -1 when another irqfd has it now */
+	int held;	/* ours, or -1 when user space has closed its own */
 	int64_t id;
 	uint32_t gsi;
 	int resample; /* held, or -1 */
@@ -45,26 +49,33 @@ static void raise_irq(struct vm *vm, const struct vm_irqfd *f)
 		vm_gsi_set(vm, f->gsi, false);
 }
 
-/* Does its number still mean this eventfd? Asking also arms the epoll set anew. */
-static bool is_current(struct vm_irqs *q, const struct vm_irqfd *f)
+/* Does user space's number still mean this eventfd? */
+static bool is_current(const struct vm_irqs *q, const struct vm_irqfd *f)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLET, .data.u64 = f->token};
+	struct epoll_event none = {.events = 0};
 
-	return !epoll_ctl(q->epoll, EPOLL_CTL_MOD, f->fd, &ev);
+	return !epoll_ctl(q->known, EPOLL_CTL_MOD, f->fd, &none);
 }
 
-static void event_arrived(struct vm *vm, const struct vm_irqfd *f)
+static void let_go(struct vm_irqs *q, struct vm_irqfd *f)
 {
-	int held = fcntl(f->fd, F_DUPFD_CLOEXEC, 0);
-	bool signalled = true;
+	if (f->held < 0)
+		return;
+	event_drop(f->held);
+	f->held = -1;
+	q->nr_held--;
+}
 
-	if (held >= 0) {
-		if (is_current(&vm->irqs, f))
-			signalled = event_take(held);
-		close(held);
-	}
-	if (signalled)
+static void event_arrived(struct vm *vm, struct vm_irqfd *f)
+{
+	struct vm_irqs *q = &vm->irqs;
+	/* First: what is written until the number changes hands is then taken below. */
+	bool current = is_current(q, f);
+
+	if (f->held < 0 || event_take(f->held))
 		raise_irq(vm, f);
+	if (!current)
+		let_go(q, f);
 }
 
 static struct vm_irqfd **find_token(struct vm_irqs *q, uint64_t token)
@@ -100,6 +111,14 @@ static void *poll_thread(void *opaque)
 
 /* ---- The thread ---- */
 
+static void close_sets(struct vm_irqs *q)
+{
+	event_drop(q->epoll);
+	event_drop(q->known);
+	event_drop(q->stop);
+	q->epoll = q->known = q->stop = -1;
+}
+
 static int start_thread(struct vm *vm)
 {
 	struct vm_irqs *q = &vm->irqs;
@@ -108,8 +127,10 @@ static int start_thread(struct vm *vm)
 	int err;
 
 	q->epoll = epoll_create1(EPOLL_CLOEXEC);
+	q->known = epoll_create1(EPOLL_CLOEXEC);
 	q->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (q->epoll < 0 || q->stop < 0 || epoll_ctl(q->epoll, EPOLL_CTL_ADD, q->stop, &ev)) {
+	if (q->epoll < 0 || q->known < 0 || q->stop < 0 ||
+	    epoll_ctl(q->epoll, EPOLL_CTL_ADD, q->stop, &ev)) {
 		err = errno;
 	} else {
 		/* Signals are the program's business. */
@@ -118,11 +139,8 @@ static int start_thread(struct vm *vm)
 		err = pthread_create(&q->thread, NULL, poll_thread, vm);
 		pthread_sigmask(SIG_SETMASK, &old, NULL);
 	}
-	if (!err)
-		return 0;
-	event_drop(q->epoll);
-	event_drop(q->stop);
-	q->epoll = q->stop = -1;
+	if (err)
+		close_sets(q);
 	return -err;
 }
 
@@ -136,7 +154,10 @@ static void irqfd_remove(struct vm *vm, struct vm_irqfd **at)
 	bool last = true;
 
 	*at = f->next;
-	epoll_ctl(q->epoll, EPOLL_CTL_DEL, f->fd, NULL);
+	epoll_ctl(q->known, EPOLL_CTL_DEL, f->fd, NULL);
+	if (f->held >= 0)
+		epoll_ctl(q->epoll, EPOLL_CTL_DEL, f->held, NULL);
+	let_go(q, f);
 	if (f->resample >= 0) {
 		event_drop(f->resample);
 		atomic_fetch_sub(&q->nr_resample, 1);
@@ -155,43 +176,80 @@ static bool same_event(const struct vm_irqfd *f, int fd, int64_t id)
 	return id != EVENT_ID_UNKNOWN && f->id != EVENT_ID_UNKNOWN ? f->id == id : f->fd == fd;
 }
 
-/* With the lock: is the eventfd in use? What became of one that was closed makes room. */
+/* With the lock: is the eventfd in use? What became of one that is gone makes room. */
 static bool in_use(struct vm *vm, int fd, int64_t id)
 {
 	for (unsigned b = 0; b < IRQFD_BUCKETS; b++) {
 		struct vm_irqfd **p = &vm->irqs.bucket[b];
 
 		while (*p) {
-			if (!same_event(*p, fd, id))
-				p = &(*p)->next;
-			else if (is_current(&vm->irqs, *p))
-				return true;
-			else
+			struct vm_irqfd *f = *p;
+
+			if (same_event(f, fd, id)) {
+				if (is_current(&vm->irqs, f) ||
+				    (f->held >= 0 && id != EVENT_ID_UNKNOWN))
+					return true;
 				irqfd_remove(vm, p);
+				continue;
+			}
+			if (f->fd == fd) {
+				f->fd = -1;
+				event_arrived(vm, f);
+			}
+			p = &f->next;
 		}
 	}
 	return false;
 }
 
+/* Eventfds that were closed without a write: looked for when there are twice as many as before. */
+static void sweep(struct vm *vm)
+{
+	struct vm_irqs *q = &vm->irqs;
+
+	if (q->nr_held < q->sweep_at)
+		return;
+	for (unsigned b = 0; b < IRQFD_BUCKETS; b++) {
+		for (struct vm_irqfd *f = q->bucket[b]; f; f = f->next) {
+			if (f->held >= 0 && !is_current(q, f))
+				event_arrived(vm, f);
+		}
+	}
+	q->sweep_at = 2 * q->nr_held + IRQFD_BUCKETS;
+}
+
+/* As ADD; an old entry of the same file and number, which nobody needs any more, is taken over. */
+static int set_add(int set, int fd, struct epoll_event *ev)
+{
+	if (!epoll_ctl(set, EPOLL_CTL_ADD, fd, ev))
+		return 0;
+	if (errno == EEXIST && !epoll_ctl(set, EPOLL_CTL_MOD, fd, ev))
+		return 0;
+	return errno == EPERM ? -EINVAL : -errno;
+}
+
 static int irqfd_insert(struct vm_irqs *q, struct vm_irqfd *f)
 {
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLET}, none = {.events = 0};
 	struct vm_irqfd **at;
+	int err;
 
 	f->token = ev.data.u64 = ++q->last_token;
-	if (epoll_ctl(q->epoll, EPOLL_CTL_ADD, f->fd, &ev)) {
-		/* One that was removed while its number meant something else is still there. */
-		if (errno != EEXIST || epoll_ctl(q->epoll, EPOLL_CTL_MOD, f->fd, &ev))
-			return errno == EPERM ? -EINVAL : -errno;
-	}
+	err = set_add(q->known, f->fd, &none);
+	if (!err)
+		err = set_add(q->epoll, f->held, &ev);
+	if (err)
+		return err;
 	at = &q->bucket[f->token % IRQFD_BUCKETS];
 	f->next = *at;
 	*at = f;
+	q->nr_held++;
 	atomic_fetch_add(&q->nr_resample, f->resample >= 0);
 	return 0;
 }
 
-static int assign_new(struct vm *vm, const struct kvm_irqfd *args, int64_t id, int resample)
+/* What it gets it keeps, unless it fails. */
+static int assign_new(struct vm *vm, const struct vm_irqfd *want)
 {
 	struct vm_irqs *q = &vm->irqs;
 	struct vm_irqfd *f = malloc(sizeof(*f));
@@ -199,13 +257,14 @@ static int assign_new(struct vm *vm, const struct kvm_irqfd *args, int64_t id, i
 
 	if (!f)
 		return -ENOMEM;
-	*f = (struct vm_irqfd){
-	    .fd = (int)args->fd, .id = id, .gsi = args->gsi, .resample = resample};
+	*f = *want;
 	pthread_mutex_lock(&q->lock);
 	if (q->epoll < 0)
 		err = start_thread(vm);
-	if (!err)
-		err = in_use(vm, f->fd, id) ? -EBUSY : irqfd_insert(q, f);
+	if (!err) {
+		sweep(vm);
+		err = in_use(vm, f->fd, f->id) ? -EBUSY : irqfd_insert(q, f);
+	}
 	pthread_mutex_unlock(&q->lock);
 	if (err)
 		free(f);
@@ -214,26 +273,27 @@ static int assign_new(struct vm *vm, const struct kvm_irqfd *args, int64_t id, i
 
 static int assign(struct vm *vm, const struct kvm_irqfd *args)
 {
+	struct vm_irqfd f = {.fd = (int)args->fd, .gsi = args->gsi, .resample = -1};
 	struct am_gic *gic = vm_gic(vm);
-	int64_t id, unused;
-	int held, err, resample = -1;
+	int64_t unused;
+	int err = 0;
 
 	if (!gic || !am_gic_initialized(gic))
 		return -EAGAIN;
-	held = event_hold((int)args->fd, &id);
-	if (held < 0)
-		return held;
+	f.held = event_hold(f.fd, &f.id);
+	if (f.held < 0)
+		return f.held;
 	if (args->flags & KVM_IRQFD_FLAG_RESAMPLE) {
-		resample = event_hold((int)args->resamplefd, &unused);
-		if (resample < 0) {
-			event_drop(held);
-			return resample;
-		}
+		f.resample = event_hold((int)args->resamplefd, &unused);
+		if (f.resample < 0)
+			err = f.resample;
 	}
-	err = assign_new(vm, args, id, resample);
-	if (err)
-		event_drop(resample);
-	event_drop(held);
+	if (!err)
+		err = assign_new(vm, &f);
+	if (err) {
+		event_drop(f.resample);
+		event_drop(f.held);
+	}
 	return err;
 }
 
@@ -254,7 +314,8 @@ static int deassign(struct vm *vm, const struct kvm_irqfd *args)
 				p = &(*p)->next;
 				continue;
 			}
-			if (event_take(held))
+			/* Of one that we hold no more the counter is not emptied. */
+			if ((*p)->held >= 0 && event_take(held))
 				raise_irq(vm, *p);
 			irqfd_remove(vm, p);
 		}
@@ -304,15 +365,15 @@ void vm_spi_done(void *opaque, unsigned intid)
 void vm_irqs_init(struct vm *vm)
 {
 	pthread_mutex_init(&vm->irqs.lock, NULL);
-	vm->irqs.epoll = vm->irqs.stop = -1;
+	vm->irqs.epoll = vm->irqs.known = vm->irqs.stop = -1;
+	vm->irqs.sweep_at = IRQFD_BUCKETS;
 }
 
 void vm_irqs_finish(struct vm *vm)
 {
 	struct vm_irqs *q = &vm->irqs;
 
-	/* A child process has no copy of the thread, and no use for the rest. */
-	if (vm->pid == getpid() && q->epoll >= 0) {
+	if (q->epoll >= 0) {
 		event_signal(q->stop);
 		pthread_join(q->thread, NULL);
 	}
@@ -320,12 +381,11 @@ void vm_irqs_finish(struct vm *vm)
 		for (struct vm_irqfd *f = q->bucket[b], *next; f; f = next) {
 			next = f->next;
 			event_drop(f->resample);
+			event_drop(f->held);
 			free(f);
 		}
 	}
-	event_drop(q->epoll);
-	event_drop(q->stop);
+	close_sets(q);
 	free(q->routes);
-	if (vm->pid == getpid())
-		pthread_mutex_destroy(&q->lock);
+	pthread_mutex_destroy(&q->lock);
 }

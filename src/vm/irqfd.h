@@ -3,7 +3,7 @@
  * Interrupts by number (GSI): which input each number means, and eventfds that raise them.
  *
  * A thread of the VM's own, started with the first eventfd, polls them. As in KVM an eventfd that
- * user space closes is gone: the epoll set does not keep it open, and neither do we.
+ * user space closes is gone by itself.
  */
 #ifndef AM_VM_IRQFD_H
 #define AM_VM_IRQFD_H
@@ -29,7 +29,8 @@ struct vm_irqs {
 	struct vm_routes *routes; /* NULL: no number means anything */
 	struct vm_irqfd *bucket[IRQFD_BUCKETS];
 	uint64_t last_token;
-	int epoll, stop; /* -1 until there is a thread */
+	int epoll, known, stop; /* -1 until there is a thread */
+	unsigned nr_held, sweep_at;
 	pthread_t thread;
 	atomic_uint nr_resample; /* who wants to be told of finished interrupts */
 };

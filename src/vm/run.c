@@ -27,6 +27,8 @@ int vcpu_first_run(struct vcpu *v)
 			err = -EINVAL;
 	}
 	if (!err) {
+		for (unsigned w = 0; gic && w < TIMER_COUNT; w++)
+			am_gic_own_ppi(gic, v->id, atomic_load(&vm->timer_ppi[w]));
 		v->has_run = true;
 		v->sync_timer_lines = true;
 		atomic_store(&vm->has_run, true);

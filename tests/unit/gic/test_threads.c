@@ -3,6 +3,7 @@
  * Threads: one injects, others take; SPIs are moved about meanwhile; and no interrupt is lost,
  * taken twice or taken by the wrong vCPU. Meant for the thread sanitizer as well.
  */
+#include "base/lock.h"
 #include "common.h"
 
 #include <pthread.h>
@@ -15,6 +16,8 @@ struct stress {
 	atomic_bool stop;
 	atomic_uint raised[NR], taken[NR]; /* edge interrupts: how often */
 	atomic_uint line[NR];		   /* level interrupts: the device's flag */
+	/* A device that quiets its line while it wants it high would be a bug of the device's. */
+	struct am_lock device[NR];
 	atomic_uint served, sgis, wrong;
 };
 
@@ -33,9 +36,11 @@ static void take(struct stress *s, unsigned cpu, unsigned intid)
 	} else if (intid >= FIRST && i < NR / 2) {
 		atomic_fetch_add(&s->taken[i], 1);
 	} else if (intid >= FIRST && i < NR) {
+		am_lock(&s->device[i]);
 		if (atomic_exchange(&s->line[i], 0))
 			atomic_fetch_add(&s->served, 1);
 		am_gic_set_spi(s->b.gic, intid, false);
+		am_unlock(&s->device[i]);
 	} else {
 		atomic_fetch_add(&s->wrong, 1);
 	}
@@ -99,8 +104,10 @@ static void raise_one(struct stress *s, unsigned n)
 		am_gic_set_spi(s->b.gic, FIRST + i, true);
 		am_gic_set_spi(s->b.gic, FIRST + i, false);
 	} else {
+		am_lock(&s->device[i]);
 		atomic_store(&s->line[i], 1);
 		am_gic_set_spi(s->b.gic, FIRST + i, true);
+		am_unlock(&s->device[i]);
 	}
 	if (n % 16 == 0)
 		am_gic_icc_write(s->b.gic, 2, SGI1R, 3 | n / 16 % 16 << 24);

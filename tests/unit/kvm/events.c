@@ -289,7 +289,10 @@ static void irqfd_deassigned(void **state)
 	close(other);
 }
 
-/* What user space closes is gone, by itself: descriptors and eventfds come round again. */
+/*
+ * What was written before the eventfd was closed arrives; and closed ones are gone by themselves,
+ * so that descriptors and eventfds can come round again and again.
+ */
 static void irqfd_closed(void **state)
 {
 	struct machine m;
@@ -297,15 +300,19 @@ static void irqfd_closed(void **state)
 
 	close(next);
 	machine_create(&m, 1, true);
-	for (int n = 0; n < 100; n++) {
-		int e = new_event();
+	for (int n = 0; n < 3000; n++) {
+		int e = new_event(), silent = new_event();
 		uint32_t bit = 1u << n % 32;
 
 		assert_int_equal(irqfd(&m, e, (uint32_t)n % 32, 0, 0), 0);
+		assert_int_equal(irqfd(&m, silent, 40, 0, 0), 0);
 		signal_event(e);
-		assert_true(becomes(&m, latches, bit));
-		gic_set(&m, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, 0x204, 0);
 		close(e);
+		close(silent);
+		if (n % 30)
+			continue;
+		assert_true(becomes(&m, latches, latches(&m) | bit));
+		gic_set(&m, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, 0x204, 0);
 	}
 	machine_destroy(&m);
 	/* Nothing of it is left. */
@@ -313,6 +320,28 @@ static void irqfd_closed(void **state)
 
 	assert_int_equal(after, next);
 	close(after);
+}
+
+/* Closed here and alive elsewhere: it goes on. */
+static void irqfd_elsewhere(void **state)
+{
+	int e = new_event(), other = fcntl(e, F_DUPFD_CLOEXEC, 0);
+	struct machine m;
+
+	machine_create(&m, 1, true);
+	assert_int_equal(irqfd(&m, e, 3, 0, 0), 0);
+	close(e);
+	for (int n = 0; n < 3; n++) {
+		signal_event(other);
+		assert_true(becomes(&m, latches, 1u << 3));
+		gic_set(&m, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, 0x204, 0);
+	}
+	assert_int_equal(irqfd(&m, other, 3, OFF, 0), 0);
+	signal_event(other);
+	usleep(5000);
+	assert_int_equal(latches(&m), 0);
+	machine_destroy(&m);
+	close(other);
 }
 
 /* Guest code: take whatever comes, finish it, go on; stop after @count interrupts. */
@@ -604,13 +633,14 @@ static void coalesced_zones_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(ioeventfd_errors),	    cmocka_unit_test(ioeventfd_matches),
-	    cmocka_unit_test(ioeventfd_lives),	    cmocka_unit_test(irqfd_errors),
-	    cmocka_unit_test(irqfd_pulses),	    cmocka_unit_test(irqfd_deassigned),
-	    cmocka_unit_test(irqfd_closed),	    cmocka_unit_test(irqfd_resamples),
-	    cmocka_unit_test(routing_errors),	    cmocka_unit_test(routing_routes),
-	    cmocka_unit_test(messages_need_an_its), cmocka_unit_test(coalesced_collects),
-	    cmocka_unit_test(coalesced_fills),	    cmocka_unit_test(coalesced_zones_end),
+	    cmocka_unit_test(ioeventfd_errors),	   cmocka_unit_test(ioeventfd_matches),
+	    cmocka_unit_test(ioeventfd_lives),	   cmocka_unit_test(irqfd_errors),
+	    cmocka_unit_test(irqfd_pulses),	   cmocka_unit_test(irqfd_deassigned),
+	    cmocka_unit_test(irqfd_closed),	   cmocka_unit_test(irqfd_elsewhere),
+	    cmocka_unit_test(irqfd_resamples),	   cmocka_unit_test(routing_errors),
+	    cmocka_unit_test(routing_routes),	   cmocka_unit_test(messages_need_an_its),
+	    cmocka_unit_test(coalesced_collects),  cmocka_unit_test(coalesced_fills),
+	    cmocka_unit_test(coalesced_zones_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

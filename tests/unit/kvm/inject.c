@@ -7,6 +7,7 @@
 #define ESR_EL1	   ARM64_SYS_REG(3, 0, 5, 2, 0)
 #define ELR_EL1	   REG_CORE(elr_el1)
 #define FAR_EL1	   ARM64_SYS_REG(3, 0, 6, 0, 0)
+#define ESB	   0xd503221fu
 #define DAIFCLR(n) (0xd50340ffu | (n) << 8)
 
 static int set_events(struct machine *m, const struct kvm_vcpu_events *e)
@@ -42,16 +43,18 @@ static void arguments(void **state)
 
 	machine_create(&m, 1, false);
 	e = get_events(&m);
+	assert_int_equal(e.exception.serror_has_esr, 1);
+	e.exception.serror_has_esr = 0;
 	assert_memory_equal(&e, &zero, sizeof(e));
 	e.exception.pad[4] = 1;
 	assert_int_equal(set_events(&m, &e), -EINVAL);
 	e = zero;
 	e.reserved[11] = 1;
 	assert_int_equal(set_events(&m, &e), -EINVAL);
-	/* No RAS: no syndrome of one's own. Nobody looks at it if nothing is pending. */
+	/* A syndrome has 25 bits. Nobody looks at it if nothing is pending. */
 	e = zero;
 	e.exception.serror_has_esr = 1;
-	e.exception.serror_esr = UINT64_MAX;
+	e.exception.serror_esr = 1u << 25;
 	assert_int_equal(set_events(&m, &e), 0);
 	e.exception.serror_pending = 1;
 	assert_int_equal(set_events(&m, &e), -EINVAL);
@@ -76,7 +79,7 @@ static void serror(void **state)
 	emit_mov(&m, 10, 8);
 	assert_int_equal(set_events(&m, &e), 0);
 	assert_int_equal(get_events(&m).exception.serror_pending, 1);
-	assert_int_equal(get_events(&m).exception.serror_has_esr, 0);
+	assert_int_equal(get_events(&m).exception.serror_esr, 1u << 24);
 	/* Not asking for one does not take it back. */
 	assert_int_equal(set_events(&m, &none), 0);
 	assert_int_equal(get_events(&m).exception.serror_pending, 1);
@@ -84,9 +87,43 @@ static void serror(void **state)
 	assert_int_equal(x_get(&m, 0, 9), 4);
 	assert_int_equal(x_get(&m, 0, 10), 7);
 	assert_int_equal(x_get(&m, 0, 11), 0x100);
-	assert_int_equal(reg_get(&m, 0, ESR_EL1) >> 26, 0x2f);
+	assert_int_equal(reg_get(&m, 0, ESR_EL1), 0xbf000000);
 	assert_int_equal(get_events(&m).exception.serror_pending, 0);
 	machine_destroy(&m);
+}
+
+/* One with a syndrome. ESB takes it if it is not masked, and puts it into DISR_EL1 if it is. */
+static void serror_syndrome(void **state)
+{
+	struct kvm_vcpu_events e = {
+	    .exception = {.serror_pending = 1, .serror_has_esr = 1, .serror_esr = 0x123}};
+	struct machine m;
+
+	for (unsigned masked = 0; masked < 2; masked++) {
+		machine_create(&m, 1, false);
+		vectors(&m);
+		if (!masked)
+			emit(&m, DAIFCLR(4));
+		emit(&m, ESB);
+		emit(&m, A64_MRS(10, 3, 0, 12, 1, 1)); /* DISR_EL1 */
+		emit(&m, A64_MRS(11, 3, 0, 12, 1, 0)); /* ISR_EL1 */
+		emit_mov(&m, 12, 7);
+		emit_psci(&m, PSCI_SYSTEM_OFF);
+		assert_int_equal(set_events(&m, &e), 0);
+		assert_int_equal(get_events(&m).exception.serror_esr, 0x123);
+		run_to_off(&m, 0);
+		if (masked) {
+			assert_int_equal(x_get(&m, 0, 10), 0x80000123);
+			assert_int_equal(x_get(&m, 0, 11), 0);
+			assert_int_equal(x_get(&m, 0, 12), 7);
+		} else {
+			assert_int_equal(x_get(&m, 0, 9), 4);
+			assert_int_equal(x_get(&m, 0, 12), 0);
+			assert_int_equal(reg_get(&m, 0, ESR_EL1), 0xbe000123);
+		}
+		assert_int_equal(get_events(&m).exception.serror_pending, 0);
+		machine_destroy(&m);
+	}
 }
 
 /* The answer to an access: instead of data, an abort. The load has not been executed. */
@@ -122,6 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(arguments),
 	    cmocka_unit_test(serror),
+	    cmocka_unit_test(serror_syndrome),
 	    cmocka_unit_test(external_abort),
 	};
 

@@ -94,7 +94,7 @@ static void capabilities(void **state)
 	    {KVM_CAP_GUEST_DEBUG_HW_WPS, 4},
 	    {KVM_CAP_VCPU_EVENTS, 1},
 	    {KVM_CAP_ARM_INJECT_EXT_DABT, 1},
-	    {KVM_CAP_ARM_INJECT_SERROR_ESR, 0},
+	    {KVM_CAP_ARM_INJECT_SERROR_ESR, 1},
 	    {KVM_CAP_BINARY_STATS_FD, 1},
 	    {KVM_CAP_PTP_KVM, 1},
 	    {9999, 0},

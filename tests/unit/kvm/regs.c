@@ -95,6 +95,14 @@ static void blessed_registers_are_listed(void **state)
 	    ARM64_SYS_REG(3, 0, 14, 1, 0),
 	    ARM64_SYS_REG(3, 3, 13, 0, 2),
 	    ARM64_SYS_REG(3, 3, 0, 0, 1),
+	    KVM_REG_ARM_STD_BMAP,
+	    KVM_REG_ARM_STD_HYP_BMAP,
+	    KVM_REG_ARM_VENDOR_HYP_BMAP,
+	    ARM64_SYS_REG(2, 4, 0, 7, 0),
+	    ARM64_SYS_REG(3, 0, 12, 1, 1),
+	    ARM64_SYS_REG(3, 4, 3, 0, 0),
+	    ARM64_SYS_REG(3, 4, 5, 0, 1),
+	    ARM64_SYS_REG(3, 4, 5, 3, 0),
 	};
 	struct machine m;
 
@@ -267,6 +275,120 @@ static void counter_is_shared(void **state)
 	machine_destroy(&m);
 }
 
+#define PFR0  ARM64_SYS_REG(3, 0, 0, 4, 0)
+#define DFR0  ARM64_SYS_REG(3, 0, 0, 5, 0)
+#define ISAR0 ARM64_SYS_REG(3, 0, 0, 6, 0)
+#define MMFR0 ARM64_SYS_REG(3, 0, 0, 7, 0)
+#define MMFR2 ARM64_SYS_REG(3, 0, 0, 7, 2)
+
+/* A guest may be shown less than there is, all of its vCPUs, and before it runs. */
+static void identification(void **state)
+{
+	const uint64_t csv3 = UINT64_C(0xf) << 60, atomic = UINT64_C(0xf) << 20;
+	struct machine m;
+	uint64_t pfr0, isar0, mmfr0;
+
+	machine_create(&m, 2, true);
+	pfr0 = reg_get(&m, 0, PFR0);
+	isar0 = reg_get(&m, 0, ISAR0);
+	mmfr0 = reg_get(&m, 0, MMFR0);
+	assert_int_equal(set_u64(&m, PFR0, pfr0 & ~csv3), 0);
+	assert_int_equal(set_u64(&m, ISAR0, isar0 & ~atomic), 0);
+	assert_int_equal(reg_get(&m, 1, PFR0), pfr0 & ~csv3);
+	assert_int_equal(reg_get(&m, 1, ISAR0), isar0 & ~atomic);
+	/* And back, but not beyond. */
+	assert_int_equal(set_u64(&m, PFR0, pfr0), 0);
+	assert_int_equal(set_u64(&m, PFR0, (pfr0 & ~csv3) | UINT64_C(2) << 60), -EINVAL);
+	assert_int_equal(set_u64(&m, ISAR0, isar0 | UINT64_C(1) << 4), -EINVAL); /* AES */
+	assert_int_equal(set_u64(&m, PFR0, pfr0 ^ UINT64_C(1) << 24), -EINVAL);	 /* GIC */
+	assert_int_equal(set_u64(&m, MMFR0, mmfr0 - 1), 0);			 /* PARange */
+	assert_int_equal(set_u64(&m, MMFR0, mmfr0 + 1), -EINVAL);
+	/* TGran64: 15 is "no", 1 would be more. */
+	assert_int_equal(set_u64(&m, MMFR0, mmfr0 | UINT64_C(15) << 24), 0);
+	assert_int_equal(set_u64(&m, MMFR0, mmfr0 | UINT64_C(1) << 24), -EINVAL);
+	assert_int_equal(set_u64(&m, DFR0, reg_get(&m, 0, DFR0) - 1), -EINVAL);
+	assert_int_equal(set_u64(&m, MMFR2, 1), -EINVAL);
+	/* The guest reads what was set. */
+	emit(&m, A64_MRS(20, 3, 0, 0, 6, 0));
+	emit_psci(&m, PSCI_SYSTEM_OFF);
+	run_to_off(&m, 0);
+	assert_int_equal(x_get(&m, 0, 20), isar0 & ~atomic);
+	assert_int_equal(set_u64(&m, ISAR0, isar0), -EBUSY);
+	assert_int_equal(set_u64(&m, ISAR0, isar0 & ~atomic), 0);
+	machine_destroy(&m);
+}
+
+/* No AArch32: its ID registers are zero, and take anything from a machine that has it. */
+static void aarch32_identification(void **state)
+{
+	struct machine m;
+
+	machine_create(&m, 1, false);
+	for (unsigned crm = 1; crm <= 3; crm++) {
+		for (unsigned op2 = 0; op2 < 8; op2++) {
+			uint64_t id = ARM64_SYS_REG(3, 0, 0, crm, op2);
+			/* ID_AFR0, ID_DFR1 and what is unallocated */
+			bool refused = (crm == 1 && op2 == 3) ||
+				       (crm == 3 && (op2 == 3 || op2 == 5 || op2 == 7));
+
+			assert_int_equal(set_u64(&m, id, 0x1234), refused ? -EINVAL : 0);
+			assert_int_equal(reg_get(&m, 0, id), 0);
+		}
+	}
+	machine_destroy(&m);
+}
+
+static void writable_masks(void **state)
+{
+	static uint64_t masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
+	struct reg_mask_range r = {.addr = (uintptr_t)masks};
+	struct machine m;
+
+	machine_create(&m, 1, false);
+	memset(masks, 0x55, sizeof(masks));
+	assert_int_equal(kvm_ptr(m.vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &r), 0);
+	assert_int_equal(masks[4 * 8] >> 60, 0xf);	/* CSV3 */
+	assert_int_equal(masks[4 * 8] & 0x0f000000, 0); /* GIC */
+	assert_int_equal(masks[6 * 8], ~UINT64_C(0xf)); /* ID_AA64ISAR0_EL1 */
+	assert_int_equal(masks[0], 0);			/* MIDR_EL1 */
+	assert_int_equal(masks[8], 0);			/* ID_PFR0_EL1 */
+	assert_int_equal(masks[KVM_ARM_FEATURE_ID_RANGE_SIZE - 1], 0);
+	r.range = 1;
+	assert_int_equal(kvm_ptr(m.vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &r), -EINVAL);
+	r.range = 0;
+	r.reserved[12] = 1;
+	assert_int_equal(kvm_ptr(m.vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &r), -EINVAL);
+	r.reserved[12] = 0;
+	r.addr = 8;
+	assert_int_equal(kvm_ptr(m.vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &r), -EFAULT);
+	assert_int_equal(kvm(m.vm, KVM_ARM_GET_REG_WRITABLE_MASKS, 8), -EFAULT);
+	machine_destroy(&m);
+}
+
+/* CPU_ON has happened for whoever looks, though the vCPU has not run since. */
+static void reset_that_is_owed(void **state)
+{
+	struct machine m;
+
+	machine_create(&m, 2, false);
+	x_set(&m, 1, 5, 99);
+	emit_mov(&m, 1, 1);
+	emit_mov(&m, 2, RAM + 0x1000);
+	emit_mov(&m, 3, 0x77);
+	emit_psci(&m, PSCI_CPU_ON);
+	emit_mov(&m, 6, DEVICE);
+	emit(&m, A64_LDR_W(7, 6));
+	assert_int_equal(run(&m, 0), 0);
+	assert_int_equal(m.run[0]->exit_reason, KVM_EXIT_MMIO);
+	assert_int_equal(pc_get(&m, 1), RAM + 0x1000);
+	assert_int_equal(x_get(&m, 1, 0), 0x77);
+	assert_int_equal(x_get(&m, 1, 5), 0);
+	/* Once: what is set now stays. */
+	x_set(&m, 1, 5, 7);
+	assert_int_equal(x_get(&m, 1, 5), 7);
+	machine_destroy(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +400,10 @@ int main(void)
 	    cmocka_unit_test(refused_values),
 	    cmocka_unit_test(psci_0_1),
 	    cmocka_unit_test(counter_is_shared),
+	    cmocka_unit_test(identification),
+	    cmocka_unit_test(aarch32_identification),
+	    cmocka_unit_test(writable_masks),
+	    cmocka_unit_test(reset_that_is_owed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -337,13 +337,12 @@ static void immediate_exit(void **state)
 
 static int set_mask(struct machine *m, uint32_t len, uint64_t bits)
 {
-	struct {
-		struct kvm_signal_mask head;
-		uint8_t bits[8];
-	} arg = {.head = {.len = len}};
+	struct kvm_signal_mask head = {.len = len};
+	uint8_t arg[sizeof(head) + sizeof(bits)];
 
-	memcpy(arg.bits, &bits, sizeof(bits));
-	return kvm_ptr(m->vcpu[0], KVM_SET_SIGNAL_MASK, &arg);
+	memcpy(arg, &head, sizeof(head));
+	memcpy(arg + sizeof(head), &bits, sizeof(bits));
+	return kvm_ptr(m->vcpu[0], KVM_SET_SIGNAL_MASK, arg);
 }
 
 /*

@@ -8,10 +8,19 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-struct desc {
+#define DESC_SIZE (sizeof(struct kvm_stats_desc) + 48)
+
+/* The nth descriptor; @name has 48 bytes. */
+static struct kvm_stats_desc descriptor(int fd, const struct kvm_stats_header *h, unsigned n,
+					char *name)
+{
+	off_t at = (off_t)(h->desc_offset + n * DESC_SIZE);
 	struct kvm_stats_desc d;
-	char name[48];
-};
+
+	assert_int_equal(pread(fd, &d, sizeof(d), at), sizeof(d));
+	assert_int_equal(pread(fd, name, 48, at + (off_t)sizeof(d)), 48);
+	return d;
+}
 
 /* The value of a statistic, read anew. */
 static uint64_t stat(int fd, const char *name)
@@ -21,13 +30,12 @@ static uint64_t stat(int fd, const char *name)
 
 	assert_int_equal(pread(fd, &h, sizeof(h), 0), sizeof(h));
 	for (unsigned n = 0; n < h.num_desc; n++) {
-		struct desc d;
+		char this[48];
+		struct kvm_stats_desc d = descriptor(fd, &h, n, this);
 
-		assert_int_equal(pread(fd, &d, sizeof(d), h.desc_offset + n * sizeof(d)),
-				 sizeof(d));
-		if (strcmp(d.name, name))
+		if (strcmp(this, name))
 			continue;
-		assert_int_equal(pread(fd, &v, sizeof(v), h.data_offset + d.d.offset), sizeof(v));
+		assert_int_equal(pread(fd, &v, sizeof(v), h.data_offset + d.offset), sizeof(v));
 		return v;
 	}
 	fail_msg("no statistic %s", name);
@@ -51,15 +59,13 @@ static void check_form(int fd, const char *id)
 	assert_int_equal(h.id_offset, sizeof(h));
 	assert_true(h.num_desc > 0);
 	for (unsigned n = 0; n < h.num_desc; n++) {
-		struct desc d;
+		struct kvm_stats_desc d = descriptor(fd, &h, n, name);
 
-		assert_int_equal(pread(fd, &d, sizeof(d), h.desc_offset + n * sizeof(d)),
-				 sizeof(d));
-		assert_true(d.name[0] && memchr(d.name, 0, sizeof(d.name)));
-		assert_int_equal(d.d.offset, values * 8);
-		values += d.d.size;
+		assert_true(name[0] && memchr(name, 0, sizeof(name)));
+		assert_int_equal(d.offset, values * 8);
+		values += d.size;
 	}
-	assert_true(h.data_offset >= h.desc_offset + h.num_desc * sizeof(struct desc));
+	assert_true(h.data_offset >= h.desc_offset + h.num_desc * DESC_SIZE);
 	assert_int_equal(pread(fd, &v, 8, h.data_offset + values * 8 - 8), 8);
 	/* There is an end. */
 	assert_int_equal(pread(fd, &v, 8, h.data_offset + values * 8), 0);
