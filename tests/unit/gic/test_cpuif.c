@@ -431,6 +431,33 @@ static unsigned sgi_pending(struct box *b, unsigned vcpu)
 	return rd(b, sgi_frame(vcpu) + ISPENDR);
 }
 
+/* A PPI that a device inside the machine drives: its latch counts, but the guest sees the line. */
+static void test_owned_ppi(void **state)
+{
+	struct box b;
+
+	box_start(&b, 2);
+	assert_int_equal(am_gic_own_ppi(b.gic, 0, 15), -EINVAL);
+	assert_int_equal(am_gic_own_ppi(b.gic, 0, 32), -EINVAL);
+	assert_int_equal(am_gic_own_ppi(b.gic, 2, 27), -EINVAL);
+	assert_int_equal(am_gic_own_ppi(b.gic, 0, 27), 0);
+	assert_true(am_gic_ppi_is_owned(b.gic, 0, 27));
+	assert_false(am_gic_ppi_is_owned(b.gic, 1, 27));
+	assert_false(am_gic_ppi_is_owned(b.gic, 0, 28));
+	irq_enable(&b, 0, 27);
+	irq_write_bit(&b, 0, ISPENDR, 27);
+	assert_int_equal(irq_bit(&b, 0, ISPENDR, 27), 0);
+	assert_lines(&b, 0, AM_GIC_IRQ);
+	irq_write_bit(&b, 0, ICPENDR, 27);
+	assert_lines(&b, 0, 0);
+	assert_int_equal(am_gic_set_ppi(b.gic, 0, 27, true), 0);
+	assert_int_equal(irq_bit(&b, 0, ISPENDR, 27), 1);
+	assert_int_equal(irq_bit(&b, 0, ICPENDR, 27), 1);
+	assert_int_equal(am_gic_reset_vcpu(b.gic, 0), 0);
+	assert_true(am_gic_ppi_is_owned(b.gic, 0, 27));
+	box_end(&b);
+}
+
 static void test_sgi_targets(void **state)
 {
 	struct box b;
@@ -568,6 +595,7 @@ int main(void)
 	    cmocka_unit_test(test_enables),
 	    cmocka_unit_test(test_groups),
 	    cmocka_unit_test(test_ppi),
+	    cmocka_unit_test(test_owned_ppi),
 	    cmocka_unit_test(test_sgi_targets),
 	    cmocka_unit_test(test_sgi_groups),
 	    cmocka_unit_test(test_mpidr_moves),

@@ -420,8 +420,11 @@ static void irqfd_resamples(void **state)
 
 /* ---- KVM_SET_GSI_ROUTING, KVM_SIGNAL_MSI ---- */
 
+/* struct kvm_irq_routing with room for some entries. */
 struct routing {
-	struct kvm_irq_routing head;
+	struct {
+		uint32_t nr, flags;
+	} head;
 	struct kvm_irq_routing_entry e[4];
 };
 

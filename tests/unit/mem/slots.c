@@ -136,6 +136,63 @@ static void host_memory_is_probed(void **state)
 	munmap(p, 3 * PAGE);
 }
 
+/* What an access finds, from one look at the slots: no slot is never mistaken for bad memory. */
+static void kinds_of_access(void **state)
+{
+	struct mem *m = mem_create(40, note_unmap, NULL);
+	uint8_t *p = host_pages(3, PROT_READ | PROT_WRITE);
+
+	assert_int_equal(mprotect(p + PAGE, PAGE, PROT_READ), 0);
+	assert_int_equal(set(m, 0, 0, 0, 3 * PAGE, (uintptr_t)p), 0);
+	assert_int_equal(set(m, 1, MEM_READONLY, MB, PAGE, (uintptr_t)p), 0);
+	assert_int_equal(munmap(p + 2 * PAGE, PAGE), 0);
+	assert_int_equal(mem_kind(m, 8, true), MEM_MEMORY);
+	assert_int_equal(mem_kind(m, PAGE, false), MEM_MEMORY);
+	assert_int_equal(mem_kind(m, PAGE, true), MEM_BROKEN);
+	assert_int_equal(mem_kind(m, 2 * PAGE, false), MEM_BROKEN);
+	assert_int_equal(mem_kind(m, MB, false), MEM_MEMORY);
+	assert_int_equal(mem_kind(m, MB, true), MEM_DEVICE);
+	assert_int_equal(mem_kind(m, 2 * MB, false), MEM_DEVICE);
+	mem_destroy(m);
+	munmap(p, 2 * PAGE);
+}
+
+/* A logged page is writable for who writes it, and for others once it counts as written. */
+static void logged_pages(void **state)
+{
+	struct mem *m = mem_create(40, note_unmap, NULL);
+	uint8_t *p = host_pages(4, PROT_READ | PROT_WRITE);
+	struct mem_page page;
+	unsigned hint = 0;
+	uint64_t pages;
+
+	assert_int_equal(set(m, 0, MEM_LOG_DIRTY, 0, 4 * PAGE, (uintptr_t)p), 0);
+	assert_int_equal(set(m, 1, MEM_LOG_DIRTY | MEM_READONLY, MB, PAGE, (uintptr_t)p), 0);
+	assert_int_equal(set(m, 2, 0, 2 * MB, PAGE, (uintptr_t)p), 0);
+	assert_int_equal(mem_log_pages(m, 0, &pages), 0);
+	assert_int_equal(pages, 4);
+	assert_int_equal(mem_log_pages(m, 2, &pages), -ENOENT);
+	assert_int_equal(mem_log_pages(m, 3, &pages), -ENOENT);
+	assert_int_equal(mem_log_pages(m, MEM_MAX_SLOTS, &pages), -EINVAL);
+	assert_int_equal(mem_page(m, PAGE, &hint, &page), 0);
+	assert_ptr_equal(page.host, p + PAGE);
+	assert_false(page.writable);
+	assert_int_equal(mem_log_get(m, 0, 0), 0);
+	assert_int_equal(mem_page_write(m, PAGE, &hint, &page), 0);
+	assert_true(page.writable);
+	assert_int_equal(mem_page(m, PAGE, &hint, &page), 0);
+	assert_true(page.writable);
+	assert_int_equal(mem_page_write(m, MB, &hint, &page), 0);
+	assert_false(page.writable);
+	assert_int_equal(mem_log_get(m, 0, 0), 2);
+	assert_int_equal(mem_log_get(m, 1, 0), 0);
+	assert_int_equal(mem_log_take(m, 0, 0, 1), 0);
+	assert_int_equal(mem_log_take(m, 0, 0, 3), 2);
+	assert_int_equal(mem_log_get(m, 0, 0), 0);
+	mem_destroy(m);
+	munmap(p, 4 * PAGE);
+}
+
 static void ranges_are_probed(void **state)
 {
 	uint8_t *p = host_pages(3, PROT_READ | PROT_WRITE);
@@ -276,6 +333,8 @@ int main(void)
 	    cmocka_unit_test(errors_are_kvms),
 	    cmocka_unit_test(unmaps_are_told),
 	    cmocka_unit_test(host_memory_is_probed),
+	    cmocka_unit_test(kinds_of_access),
+	    cmocka_unit_test(logged_pages),
 	    cmocka_unit_test(ranges_are_probed),
 	    cmocka_unit_test(random_history_equals_model),
 	    cmocka_unit_test(all_slots),
