@@ -19,6 +19,10 @@ import unittest
 PROGRAM = sys.argv[1] if len(sys.argv) > 1 else "fake-armature"
 TIMEOUT = 20
 
+# Whoever started us may ignore some (nohup, a shell's background job), and children inherit that.
+for ignored in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(ignored, signal.SIG_DFL)
+
 
 def kernel():
     header = bytearray(4096)
