@@ -15,8 +15,7 @@
 #define FSC_ALIGNMENT 0x21
 #define FSC_EXTERNAL  0x10
 
-#define ISS_WNR (1u << 6)
-#define ISS_CM	(1u << 8)
+#define ISS_CM (1u << 8)
 
 /* The run ends; the instruction has not been executed. */
 static bool stop(struct cpu *c, const struct cpu_insn *i, enum cpu_exit exit)

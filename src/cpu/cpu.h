@@ -105,7 +105,6 @@ struct cpu {
 	uint64_t vf;	     /* PSTATE.V is bit 63 */
 	uint32_t cf;	     /* PSTATE.C, 0 or 1 */
 	bool fp_on;	     /* FP/SIMD not trapped at the current EL (CPACR_EL1.FPEN) */
-	bool big_endian;     /* always false: mixed-endian is not advertised */
 	uint32_t excl_valid; /* the exclusive monitor: see excl_* */
 	int32_t budget;	     /* branches until the next tick */
 	atomic_uint attention;

@@ -11,8 +11,6 @@
 
 #define FSC_DEBUG 0x22
 
-enum { MDSCR_SS = 1 << 0, MDSCR_KDE = 1 << 13, MDSCR_MDE = 1 << 15 };
-
 /* The scratch page's entries but one: an instruction has been executed. */
 CPU_OP(op_step_end)
 {
@@ -265,7 +263,7 @@ bool cpu_debug_watch(struct cpu *c, const struct cpu_insn *i, uint64_t va, unsig
 			continue;
 		c->pc = cpu_pc(c, i);
 		c->step_ran = false;
-		if (debug_exception(c, EC_WATCH_LOW, FSC_DEBUG | (write ? 1u << 6 : 0), va) ==
+		if (debug_exception(c, EC_WATCH_LOW, FSC_DEBUG | (write ? ISS_WNR : 0), va) ==
 		    CPU_DEBUG_TAKEN)
 			cpu_enter(c, c->pc);
 		return true;

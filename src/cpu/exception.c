@@ -73,7 +73,8 @@ void cpu_update_context(struct cpu *c)
 	c->fp_on = fpen == 3 || (fpen == 1 && c->el == 1);
 	c->sp_align_mask = sctlr & (c->el ? SCTLR_SA : SCTLR_SA0) ? 15 : 0;
 	cpu_mmu_select(c);
-	if (am_unlikely(c->host_debug.enabled | (c->sr[SR_MDSCR_EL1] & 0x8001)) || c->debug)
+	if (am_unlikely(c->host_debug.enabled | (c->sr[SR_MDSCR_EL1] & (MDSCR_SS | MDSCR_MDE))) ||
+	    c->debug)
 		cpu_debug_update(c);
 	/* Instruction addresses mean something else now. */
 	c->page_va = ~UINT64_C(0);

@@ -32,6 +32,9 @@ enum {
 	EC_BRK = 0x3c,
 };
 
+/* ISS of a data abort or watchpoint: it was a write. */
+#define ISS_WNR (1u << 6)
+
 #define ESR(ec, iss) ((uint64_t)(ec) << 26 | UINT64_C(1) << 25 | (iss))
 
 /* Vector offsets of the four kinds (D1.10.2). */

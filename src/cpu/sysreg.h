@@ -96,6 +96,9 @@ void cpu_sysreg_reset(struct cpu *c);
 uint64_t cpu_id_read(struct cpu *c, const struct cpu_sysreg *r);
 int cpu_id_write(struct cpu *c, const struct cpu_sysreg *r, uint64_t v);
 
+/* Bits of MDSCR_EL1 (DDI 0487 D2). */
+enum { MDSCR_SS = 1 << 0, MDSCR_KDE = 1 << 13, MDSCR_MDE = 1 << 15 };
+
 /* Bits of SCTLR_EL1 (DDI 0487 D17.2.118). */
 enum {
 	SCTLR_M = 1 << 0,

@@ -59,7 +59,6 @@ struct cpu_xlat {
 	uint8_t log2_size; /* of the block or page mapped */
 	/* On failure: */
 	uint8_t fsc; /* fault status code, DDI 0487 D17.2.37 */
-	bool s1ptw;  /* the fault was on a table walk's access */
 	int err;     /* -errno of the host, if non-zero instead of a guest fault */
 };
 

@@ -87,10 +87,8 @@ static bool read_descriptor(struct cpu *c, uint64_t ipa, uint64_t *desc, struct 
 	x->err = c->ops->map(c->opaque, ipa & CPU_PAGE_MASK, &page);
 	if (x->err)
 		return false;
-	if (!page.host) {
-		x->s1ptw = true;
+	if (!page.host)
 		return fault(x, FSC_EXTERNAL);
-	}
 	*desc = guest_ld64(page.host + (ipa & ~CPU_PAGE_MASK));
 	return true;
 }

@@ -28,21 +28,9 @@ static long create_vgic(struct vm *vm)
 
 static long new_device_fd(struct vm *vm)
 {
-	struct kvm_file *f;
 	int fd = kvm_fd_create("kvm-arm-vgic-v3", 0);
-	int err;
 
-	if (fd < 0)
-		return fd;
-	f = kvm_file_create(&kvm_vgic_ops, vm);
-	err = f ? kvm_fd_install(fd, f) : -ENOMEM;
-	if (err) {
-		if (f)
-			kvm_file_discard(f);
-		kvm_fd_discard(fd);
-		return err;
-	}
-	return fd;
+	return fd < 0 ? fd : kvm_fd_publish(fd, &kvm_vgic_ops, vm);
 }
 
 long kvm_create_device(struct vm *vm, uint64_t arg)

@@ -201,6 +201,19 @@ int kvm_fd_install(int fd, struct kvm_file *f)
 	return 0;
 }
 
+long kvm_fd_publish(int fd, const struct kvm_file_ops *ops, struct vm *vm)
+{
+	struct kvm_file *f = kvm_file_create(ops, vm);
+	int err = f ? kvm_fd_install(fd, f) : -ENOMEM;
+
+	if (!err)
+		return fd;
+	if (f)
+		kvm_file_discard(f);
+	kvm_fd_discard(fd);
+	return err;
+}
+
 int am_kvm_adopt(int oldfd, int newfd)
 {
 	_Atomic(struct kvm_file *) *at = place(newfd);
@@ -231,20 +244,8 @@ static int result(long r)
 int am_kvm_open(void)
 {
 	int fd = kvm_fd_create("kvm", 0);
-	struct kvm_file *f;
-	int err;
 
-	if (fd < 0)
-		return result(fd);
-	f = kvm_file_create(&kvm_system_ops, NULL);
-	err = f ? kvm_fd_install(fd, f) : -ENOMEM;
-	if (err) {
-		if (f)
-			kvm_file_discard(f);
-		kvm_fd_discard(fd);
-		return result(err);
-	}
-	return fd;
+	return result(fd < 0 ? fd : kvm_fd_publish(fd, &kvm_system_ops, NULL));
 }
 
 static long file_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)

@@ -44,6 +44,8 @@ void kvm_fd_discard(int fd);
 struct kvm_file *kvm_file_create(const struct kvm_file_ops *ops, struct vm *vm);
 /* For a file that was never installed: without release. */
 void kvm_file_discard(struct kvm_file *f);
+/* Create a file and install it as @fd: returns @fd, or -errno, and then @fd is closed. */
+long kvm_fd_publish(int fd, const struct kvm_file_ops *ops, struct vm *vm);
 
 /* ---- User memory (user.c): 0 or -EFAULT ---- */
 

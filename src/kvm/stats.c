@@ -150,21 +150,13 @@ static const struct kvm_file_ops stats_ops = {.ioctl = no_ioctl, .can_read = tru
 static long open_stats(struct vm *vm, const struct vm_stats *s)
 {
 	char path[32];
-	struct kvm_file *f;
-	int fd, err;
+	int fd;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", s->fd);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	f = kvm_file_create(&stats_ops, vm);
-	err = f ? kvm_fd_install(fd, f) : -ENOMEM;
-	if (!err)
-		return fd;
-	if (f)
-		kvm_file_discard(f);
-	kvm_fd_discard(fd);
-	return err;
+	return kvm_fd_publish(fd, &stats_ops, vm);
 }
 
 static long stats_fd(struct vm *vm, struct vm_stats *s, const struct layout *l, const char *name)

@@ -105,9 +105,9 @@ long kvm_check_extension(struct vm *vm, uint64_t cap)
 long kvm_create_vm(uint64_t type)
 {
 	unsigned bits = KVM_VM_TYPE_ARM_IPA_SIZE(type);
-	struct kvm_file *f;
 	struct vm *vm;
 	int fd, err;
+	long r;
 
 	if (type & ~(uint64_t)KVM_VM_TYPE_ARM_IPA_SIZE_MASK)
 		return -EINVAL;
@@ -123,16 +123,9 @@ long kvm_create_vm(uint64_t type)
 		kvm_fd_discard(fd);
 		return err;
 	}
-	f = kvm_file_create(&kvm_vm_ops, vm);
+	r = kvm_fd_publish(fd, &kvm_vm_ops, vm);
 	vm_put(vm); /* the file has it now */
-	err = f ? kvm_fd_install(fd, f) : -ENOMEM;
-	if (err) {
-		if (f)
-			kvm_file_discard(f);
-		kvm_fd_discard(fd);
-		return err;
-	}
-	return fd;
+	return r;
 }
 
 static long system_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
