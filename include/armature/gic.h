@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A virtual GICv3: distributor, redistributors and the ICC_* CPU interface, behaving as KVM's vGIC
- * does. It has no threads, no files and no libc beyond <string.h>: it takes memory from callbacks
- * and reports through one callback that the interrupt lines of a vCPU changed.
+ * A virtual GICv3 or GICv2, behaving as KVM's vGIC does: distributor, redistributors and the ICC_*
+ * CPU interface, or distributor and GICC frame. Both are views of one state machine. It has no
+ * threads, no files and no libc beyond <string.h>: it takes memory from callbacks and reports
+ * through one callback that the interrupt lines of a vCPU changed.
  *
  *     am_gic_create -> am_gic_add_vcpu ... am_gic_set_attr(ADDR ...) in any order
  *     -> am_gic_init -> am_gic_map(bus) -> vCPUs run: am_bus_*, am_gic_icc_*, am_gic_set_spi/ppi
@@ -22,9 +23,10 @@
 extern "C" {
 #endif
 
-#define AM_GIC_MAX_VCPUS 512
-#define AM_GIC_MAX_IRQS	 992 /* SGIs, PPIs and SPIs; the last INTID is 991 */
-#define AM_GIC_UNDEF	 UINT64_MAX
+#define AM_GIC_MAX_VCPUS    512 /* of a GICv3; a GICv2 has at most AM_GIC_V2_MAX_VCPUS */
+#define AM_GIC_V2_MAX_VCPUS 8
+#define AM_GIC_MAX_IRQS	    992 /* SGIs, PPIs and SPIs; the last INTID is 991 */
+#define AM_GIC_UNDEF	    UINT64_MAX
 
 /* The lines into a vCPU: virtual IRQ (group 1) and virtual FIQ (group 0). */
 #define AM_GIC_IRQ 1u
@@ -48,12 +50,13 @@ struct am_gic_ops {
 };
 
 struct am_gic_config {
-	unsigned
-	    max_vcpus;	   /* vCPU numbers are below it; 1..AM_GIC_MAX_VCPUS, 0 means the maximum */
+	/* vCPU numbers are below it; 0 means the version's maximum. */
+	unsigned max_vcpus;
 	unsigned nr_irqs;  /* as am_gic_set_nr_irqs, or 0: not set yet */
 	unsigned ipa_bits; /* frames must lie below 2^ipa_bits; 0 means 40 */
 	struct am_gic_ops ops;
-	void *opaque; /* first argument of every callback */
+	void *opaque;	  /* first argument of every callback */
+	unsigned version; /* 2: GICv2; 3 or 0: GICv3 */
 };
 
 struct am_gic;
@@ -65,6 +68,8 @@ int am_gic_create(const struct am_gic_config *config, struct am_gic **gic);
  * Nobody may be inside, and no access to the frames under way.
  */
 void am_gic_destroy(struct am_gic *gic);
+
+unsigned am_gic_version(const struct am_gic *gic); /* 2 or 3 */
 
 /* ---- life cycle: vCPUs, addresses, init, map ---- */
 
@@ -85,7 +90,18 @@ unsigned am_gic_nr_vcpus(const struct am_gic *gic);
  */
 int am_gic_set_dist_base(struct am_gic *gic, uint64_t ipa);
 uint64_t am_gic_dist_base(const struct am_gic *gic); /* or AM_GIC_UNDEF */
-/* The legacy region: one run of frames that grows with the number of vCPUs. */
+/*
+ * A GICv2's CPU interface (GICC), one frame that shows each vCPU its own. Errors as above, and
+ * -ENODEV for a GICv3. KVM_ARM_SET_DEVICE_ADDR's address types 0 and 1 are am_gic_set_dist_base
+ * and this.
+ */
+int am_gic_set_cpuif_base(struct am_gic *gic, uint64_t ipa);
+uint64_t am_gic_cpuif_base(const struct am_gic *gic); /* or AM_GIC_UNDEF */
+/*
+ * Redistributors are a GICv3's; for a GICv2 the functions that set them return -ENODEV.
+ *
+ * The legacy region: one run of frames that grows with the number of vCPUs.
+ */
 int am_gic_set_redist_base(struct am_gic *gic, uint64_t ipa);
 /* The base of the first region of either kind, or AM_GIC_UNDEF. */
 uint64_t am_gic_redist_base(const struct am_gic *gic);
@@ -104,13 +120,20 @@ unsigned am_gic_nr_irqs(const struct am_gic *gic);
  * -ENOMEM. vCPUs being created at this moment are the caller's business (KVM: -EBUSY).
  */
 int am_gic_init(struct am_gic *gic);
+/*
+ * What KVM does before register attributes and injection: 0 when initialised; a GICv3 otherwise
+ * answers -EBUSY, a GICv2 is initialised here. Functions below that need a GIC initialised do it
+ * themselves; a caller who has work to do after init calls it first, and sees the change by
+ * am_gic_initialized.
+ */
+int am_gic_lazy_init(struct am_gic *gic);
 bool am_gic_initialized(const struct am_gic *gic);
 
 /*
  * What KVM does at the first KVM_RUN: checks that everything is in its place and puts the frames on
  * @bus. -ENXIO: a vCPU has no redistributor, or the distributor no address. -EINVAL: frames overlap
- * or leave the IPA space. -EBUSY: not initialised. -ENOMEM, and -EEXIST when other frames are in
- * the way. Again: 0.
+ * or leave the IPA space. -EBUSY: not initialised (a GICv2 is initialised here). -ENOMEM. Frames of
+ * other devices may be in the way, as in KVM (am_bus_add_over). Again: 0.
  */
 int am_gic_map(struct am_gic *gic, struct am_bus *bus);
 bool am_gic_mapped(const struct am_gic *gic);
@@ -126,7 +149,7 @@ int am_gic_reset_vcpu(struct am_gic *gic, unsigned vcpu);
 /*
  * The input line of SPI @intid (32 .. nr_irqs-1). Level-sensitive: the line is @level. Edge: a
  * @level of 1 makes the interrupt pending, 0 does nothing. -EINVAL: no such SPI. -EBUSY: not
- * initialised.
+ * initialised (am_gic_lazy_init).
  */
 int am_gic_set_spi(struct am_gic *gic, unsigned intid, bool level);
 /* The same for PPI @intid (16..31) of a vCPU. */
@@ -153,7 +176,7 @@ unsigned am_gic_irq_pending(const struct am_gic *gic, unsigned vcpu);
 
 /*
  * MRS and MSR of ICC_*_EL1 by the guest. -ENOENT: the instruction is undefined, because there is no
- * such register or because it cannot be read (or written).
+ * such register, because it cannot be read (or written), or because this is a GICv2.
  */
 int am_gic_icc_read(struct am_gic *gic, unsigned vcpu, unsigned sysreg, uint64_t *value);
 int am_gic_icc_write(struct am_gic *gic, unsigned vcpu, unsigned sysreg, uint64_t value);
@@ -161,21 +184,23 @@ int am_gic_icc_write(struct am_gic *gic, unsigned vcpu, unsigned sysreg, uint64_
 /* ---- device attributes: user space's view ---- */
 
 enum am_gic_group {
-	AM_GIC_GRP_ADDR = 0, /* attr 2 DIST, 3 REDIST, 5 REDIST_REGION */
+	AM_GIC_GRP_ADDR = 0, /* GICv2: attr 0 DIST, 1 CPU; v3: 2 DIST, 3 REDIST, 5 REDIST_REGION */
 	AM_GIC_GRP_DIST_REGS = 1,
+	AM_GIC_GRP_CPU_REGS = 2, /* GICv2 */
 	AM_GIC_GRP_NR_IRQS = 3,
-	AM_GIC_GRP_CTRL = 4, /* attr 0 INIT, 3 SAVE_PENDING_TABLES */
-	AM_GIC_GRP_REDIST_REGS = 5,
+	AM_GIC_GRP_CTRL = 4,	    /* attr 0 INIT; v3: 3 SAVE_PENDING_TABLES */
+	AM_GIC_GRP_REDIST_REGS = 5, /* this and all below: GICv3 */
 	AM_GIC_GRP_CPU_SYSREGS = 6,
 	AM_GIC_GRP_LEVEL_INFO = 7,
 };
 
 /*
- * KVM_{GET,SET,HAS}_DEVICE_ATTR of a VGIC_V3 device, with the attribute encodings and errors of the
- * kernel's arm-vgic-v3 document, except what needs the caller: -EFAULT, and -EBUSY because a vCPU
- * is busy. KVM's order is: am_gic_attr_check, then for SET the value's pointer (-EFAULT), then for
- * groups with am_gic_attr_stops_vcpus the vCPUs (-EBUSY), then the access, then for GET the
- * pointer. GET of GRP_ADDR REDIST_REGION reads the value first, for the index in it.
+ * KVM_{GET,SET,HAS}_DEVICE_ATTR of a VGIC_V3 or VGIC_V2 device, whichever this GIC is, with the
+ * attribute encodings and errors of the kernel's documents, except what needs the caller: -EFAULT,
+ * and -EBUSY because a vCPU is busy. KVM's order is: am_gic_attr_check, then for SET the value's
+ * pointer (-EFAULT), then for groups with am_gic_attr_stops_vcpus the vCPUs (-EBUSY), then the
+ * access, then for GET the pointer. GET of GRP_ADDR REDIST_REGION reads the value first, for the
+ * index in it.
  *
  * Values of 32-bit attributes use the low half.
  */
@@ -183,7 +208,7 @@ int am_gic_get_attr(struct am_gic *gic, uint32_t group, uint64_t attr, uint64_t 
 int am_gic_set_attr(struct am_gic *gic, uint32_t group, uint64_t attr, uint64_t value);
 int am_gic_has_attr(struct am_gic *gic, uint32_t group, uint64_t attr);
 
-/* -ENXIO: no such group or attribute; -EINVAL: no vCPU with the affinity in @attr. */
+/* -ENXIO: no such group or attribute; -EINVAL: no vCPU with the affinity (v2: number) in @attr. */
 int am_gic_attr_check(struct am_gic *gic, uint32_t group, uint64_t attr, bool set);
 /* How many bytes the attribute's value has at attr.addr: 8, 4, or 0 (GRP_CTRL). */
 unsigned am_gic_attr_size(uint32_t group, uint64_t attr);

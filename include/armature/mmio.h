@@ -63,6 +63,12 @@ void am_bus_destroy(struct am_bus *bus);
  * -EINVAL (empty, or wraps), -EEXIST (overlaps a frame), -ENOMEM.
  */
 int am_bus_add(struct am_bus *bus, uint64_t ipa, struct am_frame *frame);
+/*
+ * The same, but frames may be in the way, as for KVM's devices: of several that hold an access the
+ * one that begins lowest answers, and of those that begin together the first. Lookups take a lock
+ * and are slower on a bus where this has happened.
+ */
+int am_bus_add_over(struct am_bus *bus, uint64_t ipa, struct am_frame *frame);
 
 /*
  * Takes @frame off again; unknown frames are ignored. Lookups that began earlier may still reach
@@ -72,7 +78,7 @@ void am_bus_remove(struct am_bus *bus, struct am_frame *frame);
 
 /*
  * The frame that holds all of [@ipa, @ipa + @len), or NULL; *@offset is then where in it. Takes no
- * lock; the cost is logarithmic in the number of frames.
+ * lock (but see am_bus_add_over); the cost does not depend on the number of frames.
  */
 struct am_frame *am_bus_find(struct am_bus *bus, uint64_t ipa, unsigned len, uint32_t *offset);
 
@@ -94,15 +100,16 @@ int am_bus_write_bytes(struct am_bus *bus, unsigned vcpu, uint64_t ipa, unsigned
 /* Who asks, and for which device. */
 struct am_access {
 	void *dev;     /* the frame's device */
-	unsigned vcpu; /* the vCPU that makes a guest access; 0 for user space */
+	unsigned vcpu; /* the vCPU that makes a guest access, or that user space names */
 	bool user;     /* through a device attribute, the guest being stopped */
 };
 
 /*
  * @n is the INTID for a row with bits per interrupt, else the number of the register in its row.
+ * Fields of 8 and 64 bits are asked for one by one; values and masks are the field's. Fields of 1
+ * and 2 bits are asked for a word of 32 bits at a time: @n is then the INTID of the first.
  * For a setter, only the bits of @mask are written: fewer than the register has when a half of a
- * 64-bit register is written, and never a read-only bit. @value has no bit outside @mask. Masks of
- * an interrupt's field are relative to the field.
+ * 64-bit register is written, and never a read-only bit. @value has no bit outside @mask.
  */
 typedef uint64_t am_reg_get(const struct am_access *a, unsigned n);
 typedef void am_reg_set(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask);
@@ -121,6 +128,7 @@ enum am_reg_flag {
 	AM_REG_RESERVED = 8,  /* a hole; reads 0, HAS_ATTR says there is nothing */
 	AM_REG_WO = 16,	      /* reads as 0 by definition */
 	AM_REG_RESTORE1 = 32, /* restore writes all ones here before the row it is an alias of */
+	AM_REG_GUEST = 64,    /* the guest's alone: for user space there is nothing here */
 };
 
 struct am_reg_row {
@@ -170,7 +178,7 @@ const char *am_reg_table_check(const struct am_reg_table *table, unsigned *row);
 /* A frame whose registers are a table's. */
 struct am_reg_frame {
 	struct am_frame frame; /* first */
-	const struct am_reg_table *table;
+	const struct am_reg_row *rows;
 	const uint8_t *index;
 	void *dev;
 	unsigned nr_irqs; /* fields of interrupts from this INTID on are RAZ/WI */
@@ -188,11 +196,12 @@ void am_reg_write(const struct am_reg_frame *f, unsigned vcpu, uint32_t offset, 
 		  uint64_t value);
 
 /*
- * User space's access through a device attribute, always of 32 bits; offsets without a register
- * read as 0, ignore writes and succeed. Setting returns what the row's user_set says.
+ * User space's access through a device attribute, always of 32 bits, to the registers of the
+ * frame that @vcpu sees; offsets without a register read as 0, ignore writes and succeed. Setting
+ * returns what the row's user_set says.
  */
-int am_reg_user_read(const struct am_reg_frame *f, uint32_t offset, uint32_t *value);
-int am_reg_user_write(const struct am_reg_frame *f, uint32_t offset, uint32_t value);
+int am_reg_user_read(const struct am_reg_frame *f, unsigned vcpu, uint32_t offset, uint32_t *value);
+int am_reg_user_write(const struct am_reg_frame *f, unsigned vcpu, uint32_t offset, uint32_t value);
 /* Is there a register that 32-bit accesses at @offset reach (KVM_HAS_DEVICE_ATTR)? */
 bool am_reg_user_has(const struct am_reg_frame *f, uint32_t offset);
 

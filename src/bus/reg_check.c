@@ -58,7 +58,7 @@ static const char *check_constant(const struct am_reg_row *r)
 {
 	if (r->get || r->set || r->user_get || r->user_set)
 		return "a constant row needs no handlers";
-	if (r->order || r->flags)
+	if (r->order || (r->flags & ~AM_REG_GUEST))
 		return "a constant row is not saved and has no flags";
 	return NULL;
 }
@@ -68,6 +68,8 @@ static const char *check_handlers(const struct am_reg_row *r)
 	uint64_t unit = AM_MASK(check_unit_bits(r) - 1, 0);
 	bool saved = r->order != 0;
 
+	if ((r->flags & AM_REG_GUEST) && (saved || r->user_get || r->user_set))
+		return "the guest's alone, but user space has a part in it";
 	if (!r->get && !(r->flags & AM_REG_WO))
 		return "cannot be read";
 	if (!r->set != (r->ro == unit))
@@ -80,7 +82,7 @@ static const char *check_handlers(const struct am_reg_row *r)
 		return "only a saved alias can be restored by ones";
 	if ((r->flags & AM_REG_ALIAS) && saved && !(r->flags & AM_REG_RESTORE1))
 		return "an alias is saved by the row it is an alias of";
-	if (r->set && !saved && !(r->flags & (AM_REG_ALIAS | AM_REG_WO)))
+	if (r->set && !saved && !(r->flags & (AM_REG_ALIAS | AM_REG_WO | AM_REG_GUEST)))
 		return "state without a way to save it";
 	if (saved && !r->set && !r->user_set)
 		return "saved, but cannot be restored";

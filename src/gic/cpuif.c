@@ -1,133 +1,136 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The CPU interface of one vCPU: which interrupt is signalled, what acknowledging and finishing it
- * do (IHI 0069 4.8), and SGIs.
+ * do (IHI 0069 4.8).
  *
  * Five bits of priority and of preemption are implemented, so there are 32 levels and one register
  * of active priorities for each group. User space may store anything in PMR and BPR; what counts is
  * that value brought into range, as hardware does when KVM loads it.
  */
-#include "gic/state.h"
-
-#include "base/trace.h"
+#include "gic/hot.h"
 
 enum {
-	CPUIF_SHIFT = 8 - GIC_PRI_BITS, /* from a priority to its level */
-	CPUIF_PMR_MASK = 0xff << CPUIF_SHIFT & 0xff,
+	CPUIF_PMR_MASK = 0xff << GIC_PRI_SHIFT & 0xff,
 	CPUIF_MIN_BPR0 = 7 - GIC_PRI_BITS,
 	CPUIF_MIN_BPR1 = 8 - GIC_PRI_BITS,
 };
 
-void gic_cpuif_init(struct gic_cpuif *ifc)
+void gic_cpuif_init(struct gic_cpuif *ifc, bool v2)
 {
-	*ifc = (struct gic_cpuif){.pri_bits = GIC_PRI_BITS, .id_bits = 1};
+	/* What follows from the rest: everything is masked. */
+	*ifc = (struct gic_cpuif){.pri_bits = GIC_PRI_BITS, .id_bits = 1, .fiqen = !v2};
 }
 
-/* The binary point as the guest reads it. */
+unsigned gic_cpu_own_bpr(const struct gic_cpu *cpu, unsigned group)
+{
+	unsigned min = group ? CPUIF_MIN_BPR1 : CPUIF_MIN_BPR0;
+
+	return cpu->ifc.bpr[group] < min ? min : cpu->ifc.bpr[group];
+}
+
 unsigned gic_cpu_bpr(const struct gic_cpu *cpu, unsigned group)
 {
-	unsigned bpr0 = cpu->ifc.bpr[0] < CPUIF_MIN_BPR0 ? CPUIF_MIN_BPR0 : cpu->ifc.bpr[0];
+	unsigned bpr0;
 
-	if (!group)
-		return bpr0;
-	if (cpu->ifc.cbpr)
-		return bpr0 < 7 ? bpr0 + 1 : 7;
-	return cpu->ifc.bpr[1] < CPUIF_MIN_BPR1 ? CPUIF_MIN_BPR1 : cpu->ifc.bpr[1];
+	if (!group || !cpu->ifc.cbpr)
+		return gic_cpu_own_bpr(cpu, group);
+	bpr0 = gic_cpu_own_bpr(cpu, 0);
+	return bpr0 < 7 ? bpr0 + 1 : 7;
 }
 
-/* The part of a priority that decides on preemption. */
-static unsigned cpu_group_priority(const struct gic_cpu *cpu, unsigned group, unsigned priority)
+void gic_cpuif_changed(struct gic_cpu *cpu)
 {
-	unsigned shift = gic_cpu_bpr(cpu, group) + !group;
+	struct gic_cpuif *ifc = &cpu->ifc;
 
-	return priority & (0xffu << shift) & 0xff;
+	ifc->limit = ifc->pmr & CPUIF_PMR_MASK;
+	for (unsigned g = 0; g < 2; g++)
+		ifc->mask[g] = (uint8_t)(0xffu << (gic_cpu_bpr(cpu, g) + !g));
+	ifc->groups = (uint8_t)(ifc->enabled[0] | ifc->enabled[1] << 1);
+	gic_cpu_update(cpu);
 }
 
-unsigned gic_cpu_running_priority(const struct gic_cpu *cpu)
-{
-	uint32_t active = cpu->ifc.apr[0] | cpu->ifc.apr[1];
-
-	return active ? (unsigned)__builtin_ctz(active) << CPUIF_SHIFT : GIC_IDLE_PRIORITY;
-}
-
-static unsigned irq_group(const struct gic_irq *irq)
-{
-	return !!(gic_irq_flags(irq) & GIC_GROUP1);
-}
-
-static unsigned irq_priority(const struct gic_irq *irq)
-{
-	return atomic_load_explicit(&irq->priority, memory_order_relaxed);
-}
-
-/* The highest priority pending interrupt of the enabled groups, or NULL. */
-static struct gic_irq *cpu_best(struct gic_cpu *cpu)
-{
-	if (!atomic_load_explicit(&cpu->gic->enabled, memory_order_relaxed))
-		return NULL;
-	return gic_queue_best(cpu, cpu->ifc.enabled[0] | (unsigned)cpu->ifc.enabled[1] << 1);
-}
-
-/* Is it more important than the mask and than what runs? */
-static bool cpu_signals(const struct gic_cpu *cpu, const struct gic_irq *irq)
-{
-	unsigned priority = irq_priority(irq);
-
-	if (priority >= (cpu->ifc.pmr & CPUIF_PMR_MASK))
-		return false;
-	return cpu_group_priority(cpu, irq_group(irq), priority) < gic_cpu_running_priority(cpu);
-}
-
-void gic_cpu_update(struct gic_cpu *cpu)
+void gic_cpu_report(struct gic_cpu *cpu, unsigned lines)
 {
 	const struct am_gic_config *config = &cpu->gic->config;
-	unsigned lines = 0;
-	struct gic_irq *irq;
 
-	gic_must_hold(cpu);
-	if (cpu->id == GIC_LIMBO)
-		return;
-	irq = cpu_best(cpu);
-	if (irq && cpu_signals(cpu, irq))
-		lines = irq_group(irq) ? AM_GIC_IRQ : AM_GIC_FIQ;
-	if (lines == atomic_load_explicit(&cpu->lines, memory_order_relaxed))
-		return;
 	atomic_store_explicit(&cpu->lines, lines, memory_order_release);
 	AM_TRACE(gic_signal, cpu->id, lines == AM_GIC_IRQ, lines == AM_GIC_FIQ);
 	config->ops.irq_line_changed(config->opaque, cpu->id, lines & AM_GIC_IRQ,
 				     lines & AM_GIC_FIQ);
 }
 
-/* ICC_HPPIR<group> (IHI 0069 12.2): neither the mask nor what runs matters. */
-unsigned gic_cpu_hppi(struct gic_cpu *cpu, unsigned group)
+void gic_update_all(struct am_gic *gic)
 {
-	struct gic_irq *irq = cpu_best(cpu);
+	for (unsigned i = 0; i < am_gic_nr_vcpus(gic); i++) {
+		struct gic_cpu *cpu = gic_cpu_nth(gic, i);
 
-	return irq && irq_group(irq) == group ? irq->intid : GIC_SPURIOUS;
+		am_lock(&cpu->lock);
+		gic_cpu_update(cpu);
+		am_unlock(&cpu->lock);
+	}
+}
+
+/* A GICv2's SGI: the source that is next, from the lowest vCPU number. */
+static unsigned irq_source(const struct gic_irq *irq)
+{
+	unsigned sources = atomic_load_explicit(&irq->sources, memory_order_relaxed);
+
+	return sources ? (unsigned)__builtin_ctz(sources) : 0;
+}
+
+/* ICC_HPPIR<group> (IHI 0069 12.2): neither the mask nor what runs matters. */
+unsigned gic_cpu_hppi(struct gic_cpu *cpu, unsigned groups, unsigned other)
+{
+	struct gic_irq *irq;
+	unsigned level, group;
+
+	if (!gic_cpu_best(cpu, &level, &group))
+		return GIC_SPURIOUS;
+	if (!(groups >> group & 1))
+		return other;
+	irq = gic_queue_irq(cpu, cpu->list[group * GIC_LEVELS + level].head);
+	return irq->intid | irq_source(irq) << 10;
 }
 
 /*
- * ICC_IAR<group>. The latch falls whatever the configuration: a level interrupt whose line is still
- * high is pending by its line.
+ * It is acknowledged: the latch falls whatever the configuration, as a level interrupt whose line
+ * is still high is pending by its line. A GICv2's SGI stays latched while it has other sources.
  */
-unsigned gic_ack(struct gic_cpu *cpu, unsigned group)
+static inline unsigned cpu_take(struct gic_cpu *cpu, unsigned level, unsigned group)
 {
-	unsigned intid = GIC_SPURIOUS, level, priority;
-	struct gic_irq *irq;
+	struct gic_irq *irq = gic_queue_irq(cpu, cpu->list[group * GIC_LEVELS + level].head);
+	unsigned priority = level << 2, source;
+	bool v2 = cpu->gic->v2;
+
+	cpu->ifc.apr[v2 ? 0 : group] |= UINT32_C(1)
+					<< ((priority & cpu->ifc.mask[group]) >> GIC_PRI_SHIFT);
+	AM_TRACE(gic_ack, cpu->id, group, irq->intid, priority);
+	if (am_unlikely(v2 && irq->intid < GIC_NR_SGIS)) {
+		source = irq_source(irq);
+		irq->active_source = (uint8_t)source;
+		gic_irq_change(cpu, irq, GIC_ACTIVE, 0);
+		gic_sgi_sources(cpu, irq->intid, 0, 1u << source);
+		return irq->intid | source << 10;
+	}
+	gic_irq_change(cpu, irq, GIC_ACTIVE, GIC_LATCH);
+	return irq->intid;
+}
+
+/* ICC_IAR<group>, GICC_IAR, GICC_AIAR. */
+unsigned gic_ack(struct gic_cpu *cpu, unsigned groups, unsigned other)
+{
+	unsigned result = GIC_SPURIOUS, level, group;
 
 	am_lock(&cpu->lock);
-	irq = cpu_best(cpu);
-	if (irq && irq_group(irq) == group && cpu_signals(cpu, irq)) {
-		intid = irq->intid;
-		priority = irq_priority(irq);
-		level = cpu_group_priority(cpu, group, priority) >> CPUIF_SHIFT;
-		cpu->ifc.apr[group] |= UINT32_C(1) << level;
-		gic_irq_change(cpu, irq, GIC_ACTIVE, GIC_LATCH);
-		gic_cpu_update(cpu);
-		AM_TRACE(gic_ack, cpu->id, group, intid, priority);
+	if (gic_cpu_best(cpu, &level, &group) && gic_cpu_signals(cpu, level, group)) {
+		result = other;
+		if (groups >> group & 1) {
+			result = cpu_take(cpu, level, group);
+			gic_cpu_update(cpu);
+		}
 	}
 	am_unlock(&cpu->lock);
-	return intid;
+	return result;
 }
 
 /* Drops the running priority: its bit, in group 1's register if both have it. */
@@ -140,16 +143,14 @@ static void cpu_priority_drop(struct gic_cpu *cpu)
 }
 
 /*
- * Where the interrupt lives, the lock held. A negative @group: either. True if somebody wants to be
- * told when the lock is free: a level-sensitive SPI is finished.
+ * Where the interrupt lives, the lock held. True if somebody wants to be told when the lock is
+ * free: a level-sensitive SPI is finished.
  */
-static bool cpu_deactivate(struct gic_cpu *home, struct gic_irq *irq, int group)
+static inline bool cpu_deactivate(struct gic_cpu *home, struct gic_irq *irq, unsigned groups)
 {
 	unsigned flags = gic_irq_flags(irq);
 
-	if (!(flags & GIC_ACTIVE))
-		return false;
-	if (group >= 0 && irq_group(irq) != (unsigned)group)
+	if (!(flags & GIC_ACTIVE) || !(groups & (flags & GIC_GROUP1 ? 2 : 1)))
 		return false;
 	gic_irq_change(home, irq, 0, GIC_ACTIVE);
 	AM_TRACE(gic_deactivate, home->id, irq->intid);
@@ -162,10 +163,10 @@ static void gic_tell_done(struct am_gic *gic, const struct gic_irq *irq)
 	gic->config.ops.spi_done(gic->config.opaque, irq->intid);
 }
 
-static void gic_deactivate(struct am_gic *gic, struct gic_irq *irq, int group)
+static void gic_deactivate(struct am_gic *gic, struct gic_irq *irq, unsigned groups)
 {
 	struct gic_cpu *home = gic_irq_lock(gic, irq);
-	bool tell = cpu_deactivate(home, irq, group);
+	bool tell = cpu_deactivate(home, irq, groups);
 
 	gic_cpu_update(home);
 	am_unlock(&home->lock);
@@ -174,10 +175,10 @@ static void gic_deactivate(struct am_gic *gic, struct gic_irq *irq, int group)
 }
 
 /*
- * ICC_EOIR<group>. Special INTIDs are ignored; LPIs have no active state. An SPI may have moved
- * since it was acknowledged: then it is deactivated where it lives now.
+ * ICC_EOIR<group>, GICC_EOIR, GICC_AEOIR. Special INTIDs are ignored; LPIs have no active state. An
+ * SPI may have moved since it was acknowledged: then it is deactivated where it lives now.
  */
-void gic_eoi(struct gic_cpu *cpu, unsigned group, unsigned intid)
+void gic_eoi(struct gic_cpu *cpu, unsigned groups, unsigned intid)
 {
 	struct gic_irq *irq = NULL;
 	bool here = false, tell = false;
@@ -186,11 +187,11 @@ void gic_eoi(struct gic_cpu *cpu, unsigned group, unsigned intid)
 		return;
 	am_lock(&cpu->lock);
 	cpu_priority_drop(cpu);
-	AM_TRACE(gic_eoi, cpu->id, group, intid, gic_cpu_running_priority(cpu));
+	AM_TRACE(gic_eoi, cpu->id, groups >> 1, intid, gic_cpu_running_priority(cpu));
 	if (!cpu->ifc.eoimode)
 		irq = gic_irq_get(cpu->gic, cpu, intid);
-	if (irq && atomic_load_explicit(&irq->home, memory_order_relaxed) == cpu->id) {
-		tell = cpu_deactivate(cpu, irq, (int)group);
+	if (irq && gic_irq_lives_at(irq, cpu)) {
+		tell = cpu_deactivate(cpu, irq, groups);
 		here = true;
 	}
 	gic_cpu_update(cpu);
@@ -198,10 +199,10 @@ void gic_eoi(struct gic_cpu *cpu, unsigned group, unsigned intid)
 	if (tell)
 		gic_tell_done(cpu->gic, irq);
 	if (irq && !here)
-		gic_deactivate(cpu->gic, irq, (int)group);
+		gic_deactivate(cpu->gic, irq, groups);
 }
 
-/* ICC_DIR: only with EOImode 1. */
+/* ICC_DIR, GICC_DIR: only with EOImode 1. */
 void gic_dir(struct gic_cpu *cpu, unsigned intid)
 {
 	struct gic_irq *irq = gic_irq_get(cpu->gic, cpu, intid);
@@ -211,42 +212,5 @@ void gic_dir(struct gic_cpu *cpu, unsigned intid)
 	eoimode = cpu->ifc.eoimode;
 	am_unlock(&cpu->lock);
 	if (eoimode && irq)
-		gic_deactivate(cpu->gic, irq, -1);
-}
-
-/* With one security state, ICC_SGI0R and ICC_ASGI1R reach only SGIs of group 0 (IHI 0069 12.2). */
-static void sgi_to(struct gic_cpu *from, struct gic_cpu *to, unsigned intid, bool any_group)
-{
-	struct gic_irq *irq = &to->irq[intid];
-
-	AM_TRACE(gic_sgi, from->id, to->id, intid);
-	am_lock(&to->lock);
-	if (any_group || !irq_group(irq)) {
-		gic_irq_change(to, irq, GIC_LATCH, 0);
-		gic_cpu_update(to);
-	}
-	am_unlock(&to->lock);
-}
-
-void gic_send_sgi(struct gic_cpu *from, uint64_t value, bool any_group)
-{
-	unsigned intid = (unsigned)am_bits(value, 27, 24);
-	uint64_t cluster = am_bits(value, 55, 48) << 32 | am_bits(value, 39, 32) << 16 |
-			   am_bits(value, 23, 16) << 8;
-	unsigned nr = am_gic_nr_vcpus(from->gic);
-	struct gic_cpu *to;
-
-	if (am_bit(value, 40)) {
-		for (unsigned i = 0; i < nr; i++) {
-			to = gic_cpu_nth(from->gic, i);
-			if (to != from)
-				sgi_to(from, to, intid, any_group);
-		}
-		return;
-	}
-	for (unsigned list = value & 0xffff; list; list &= list - 1) {
-		to = gic_cpu_by_affinity(from->gic, cluster | (unsigned)__builtin_ctz(list));
-		if (to)
-			sgi_to(from, to, intid, any_group);
-	}
+		gic_deactivate(cpu->gic, irq, 3);
 }

@@ -14,8 +14,6 @@ enum {
 	DIST_CTLR_ARE_NS = 1 << 4,
 	DIST_CTLR_DS = 1 << 6,
 	DIST_TYPER_ID_BITS = 9, /* INTIDs of 10 bits: there are no LPIs */
-	DIST_IIDR = 0x4b00043b, /* product 'K', implementer Arm */
-	DIST_IIDR_REVISION = 0xf000,
 };
 
 static struct am_gic *dist_gic(const struct am_access *a)
@@ -23,6 +21,12 @@ static struct am_gic *dist_gic(const struct am_access *a)
 	struct gic_port *port = a->dev;
 
 	return port->gic;
+}
+
+void gic_set_enabled(struct am_gic *gic, bool enabled)
+{
+	if (atomic_exchange(&gic->enabled, enabled) != enabled)
+		gic_update_all(gic);
 }
 
 static uint64_t dist_get_ctlr(const struct am_access *a, unsigned n)
@@ -35,18 +39,7 @@ static uint64_t dist_get_ctlr(const struct am_access *a, unsigned n)
 /* In KVM the group 1 enable is the only one; it gates both groups. */
 static void dist_set_ctlr(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)
 {
-	struct am_gic *gic = dist_gic(a);
-	bool enable = value & DIST_CTLR_ENABLE_GRP1;
-
-	if (atomic_exchange(&gic->enabled, enable) == enable)
-		return;
-	for (unsigned i = 0; i < am_gic_nr_vcpus(gic); i++) {
-		struct gic_cpu *cpu = gic_cpu_nth(gic, i);
-
-		am_lock(&cpu->lock);
-		gic_cpu_update(cpu);
-		am_unlock(&cpu->lock);
-	}
+	gic_set_enabled(dist_gic(a), value & DIST_CTLR_ENABLE_GRP1);
 }
 
 static uint64_t dist_get_typer(const struct am_access *a, unsigned n)
@@ -56,18 +49,23 @@ static uint64_t dist_get_typer(const struct am_access *a, unsigned n)
 
 static uint64_t dist_get_iidr(const struct am_access *a, unsigned n)
 {
-	return DIST_IIDR | atomic_load_explicit(&dist_gic(a)->revision, memory_order_relaxed) << 12;
+	return GIC_DIST_IIDR | atomic_load_explicit(&dist_gic(a)->revision, memory_order_relaxed)
+				   << 12;
 }
 
-/* User space chooses the revision it saved: 2 or 3. */
+int gic_user_set_revision(struct am_gic *gic, uint64_t iidr)
+{
+	unsigned revision = (unsigned)am_bits(iidr, 15, 12);
+
+	if ((iidr & ~AM_MASK(15, 12)) != GIC_DIST_IIDR || revision < 2 || revision > 3)
+		return -EINVAL;
+	atomic_store_explicit(&gic->revision, revision, memory_order_relaxed);
+	return 0;
+}
+
 static int dist_user_set_iidr(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)
 {
-	unsigned revision = (unsigned)am_bits(value, 15, 12);
-
-	if ((value & ~(uint64_t)DIST_IIDR_REVISION) != DIST_IIDR || revision < 2 || revision > 3)
-		return -EINVAL;
-	atomic_store_explicit(&dist_gic(a)->revision, revision, memory_order_relaxed);
-	return 0;
+	return gic_user_set_revision(dist_gic(a), value);
 }
 
 static uint64_t dist_get_typer2(const struct am_access *a, unsigned n)
@@ -115,7 +113,7 @@ static const struct am_reg_row dist_rows[] = {
 	{.name = "GICD_TYPER", .section = SEC, .offset = 0x0004, .length = 4, .widths = AM_REG_32,
 	 .flags = AM_REG_COMPUTED, .ro = UINT32_MAX, .get = dist_get_typer},
 	{.name = "GICD_IIDR", .section = SEC, .offset = 0x0008, .length = 4, .widths = AM_REG_32,
-	 .order = 1, .reset = DIST_IIDR | 3 << 12, .ro = UINT32_MAX, .get = dist_get_iidr,
+	 .order = 1, .reset = GIC_DIST_IIDR | 3 << 12, .ro = UINT32_MAX, .get = dist_get_iidr,
 	 .user_set = dist_user_set_iidr},
 	{.name = "GICD_TYPER2", .section = SEC, .offset = 0x000c, .length = 4, .widths = AM_REG_32,
 	 .ro = UINT32_MAX, .get = dist_get_typer2, .user_set = dist_user_set_typer2},

@@ -3,7 +3,7 @@
  * A GIC's life: creation, vCPUs, init, end; and the interrupts that devices raise. See state.h for
  * who may touch what.
  */
-#include "gic/state.h"
+#include "gic/hot.h"
 
 #include <string.h>
 
@@ -31,11 +31,39 @@ static bool nr_irqs_ok(unsigned nr)
 	return nr >= 64 && nr <= AM_GIC_MAX_IRQS && nr % 32 == 0;
 }
 
+enum { GIC_CACHE_LINE = 64 };
+
+/* vCPUs begin at cache lines, so that they do not disturb each other. */
+static struct gic_cpu *gic_cpu_alloc(struct am_gic *gic)
+{
+	void *memory = gic_alloc(gic, sizeof(struct gic_cpu) + GIC_CACHE_LINE);
+	struct gic_cpu *cpu;
+
+	if (!memory)
+		return NULL;
+	cpu = (struct gic_cpu *)am_align_up((uintptr_t)memory, GIC_CACHE_LINE);
+	cpu->memory = memory;
+	return cpu;
+}
+
+static void gic_cpu_free(struct am_gic *gic, struct gic_cpu *cpu)
+{
+	gic_free(gic, cpu->memory, sizeof(*cpu) + GIC_CACHE_LINE);
+}
+
+static unsigned nr_spi_blocks(unsigned nr_irqs)
+{
+	return nr_irqs / 32 - 1;
+}
+
 static bool config_ok(const struct am_gic_config *c)
 {
-	return c && c->ops.irq_line_changed && c->ops.alloc && c->ops.free &&
-	       c->max_vcpus <= AM_GIC_MAX_VCPUS && c->ipa_bits <= 52 &&
-	       (!c->ipa_bits || c->ipa_bits >= 17) && (!c->nr_irqs || nr_irqs_ok(c->nr_irqs));
+	unsigned max = c && c->version == 2 ? AM_GIC_V2_MAX_VCPUS : AM_GIC_MAX_VCPUS;
+
+	return c && (!c->version || c->version == 2 || c->version == 3) &&
+	       c->ops.irq_line_changed && c->ops.alloc && c->ops.free && c->max_vcpus <= max &&
+	       c->ipa_bits <= 52 && (!c->ipa_bits || c->ipa_bits >= 17) &&
+	       (!c->nr_irqs || nr_irqs_ok(c->nr_irqs));
 }
 
 static void gic_cpu_init(struct am_gic *gic, struct gic_cpu *cpu, unsigned id, uint64_t mpidr)
@@ -46,13 +74,42 @@ static void gic_cpu_init(struct am_gic *gic, struct gic_cpu *cpu, unsigned id, u
 	atomic_init(&cpu->mpidr, mpidr);
 	atomic_init(&cpu->pendbaser, GIC_PENDBASER_RESET);
 	atomic_init(&cpu->lines, 0);
-	gic_queue_init(&cpu->queue);
-	gic_cpuif_init(&cpu->ifc);
-	for (unsigned i = 0; i < GIC_NR_PRIVATE; i++)
-		gic_irq_init(&cpu->irq[i], i, id);
+	cpu->levels[0] = cpu->levels[1] = 0;
+	for (unsigned i = 0; i < 2 * GIC_LEVELS; i++)
+		cpu->list[i] = (struct gic_list){GIC_SPURIOUS, GIC_SPURIOUS};
+	gic_cpuif_init(&cpu->ifc, gic->v2);
+	gic_block_init(gic, &cpu->block, 0, id);
 	cpu->port = (struct gic_port){.gic = gic, .cpu = cpu};
-	am_reg_frame_init(&cpu->frame, &gic_redist_table, gic->redist_index, &cpu->port,
+	am_reg_frame_init(&cpu->frame, &gic_redist_table, gic->second_index, &cpu->port,
 			  GIC_NR_PRIVATE);
+}
+
+static const struct am_reg_table *dist_table(const struct am_gic *gic)
+{
+	return gic->v2 ? &gic_dist2_table : &gic_dist_table;
+}
+
+/* The table of the other kind of frame: redistributors, or the CPU interface. */
+static const struct am_reg_table *second_table(const struct am_gic *gic)
+{
+	return gic->v2 ? &gic_gicc_table : &gic_redist_table;
+}
+
+static int gic_frames_init(struct am_gic *gic)
+{
+	gic->dist_index = gic_alloc(gic, am_reg_index_size(dist_table(gic)));
+	gic->second_index = gic_alloc(gic, am_reg_index_size(second_table(gic)));
+	if (!gic->dist_index || !gic->second_index)
+		return -ENOMEM;
+	am_reg_index_build(dist_table(gic), gic->dist_index);
+	am_reg_index_build(second_table(gic), gic->second_index);
+	gic->port = (struct gic_port){.gic = gic};
+	am_reg_frame_init(&gic->frame, dist_table(gic), gic->dist_index, &gic->port,
+			  am_gic_nr_irqs(gic));
+	if (gic->v2)
+		am_reg_frame_init(&gic->gicc_frame, &gic_gicc_table, gic->second_index, &gic->port,
+				  0);
+	return 0;
 }
 
 int am_gic_create(const struct am_gic_config *config, struct am_gic **out)
@@ -67,44 +124,37 @@ int am_gic_create(const struct am_gic_config *config, struct am_gic **out)
 		return -ENOMEM;
 	memset(gic, 0, sizeof(*gic));
 	gic->config = *config;
+	gic->v2 = config->version == 2;
+	gic->config.version = gic->v2 ? 2 : 3;
 	if (!gic->config.max_vcpus)
-		gic->config.max_vcpus = AM_GIC_MAX_VCPUS;
+		gic->config.max_vcpus = gic->v2 ? AM_GIC_V2_MAX_VCPUS : AM_GIC_MAX_VCPUS;
 	if (!gic->config.ipa_bits)
 		gic->config.ipa_bits = 40;
 	am_lock_init(&gic->lock);
 	atomic_init(&gic->nr_irqs, config->nr_irqs ? config->nr_irqs : GIC_NR_PRIVATE);
 	gic->nr_irqs_set = config->nr_irqs != 0;
 	atomic_init(&gic->dist_base, AM_GIC_UNDEF);
+	atomic_init(&gic->cpuif_base, AM_GIC_UNDEF);
 	atomic_init(&gic->revision, 3);
-	gic->dist_index = gic_alloc(gic, am_reg_index_size(&gic_dist_table));
-	gic->redist_index = gic_alloc(gic, am_reg_index_size(&gic_redist_table));
-	if (!gic->dist_index || !gic->redist_index) {
+	if (gic_frames_init(gic)) {
 		am_gic_destroy(gic);
 		return -ENOMEM;
 	}
-	am_reg_index_build(&gic_dist_table, gic->dist_index);
-	am_reg_index_build(&gic_redist_table, gic->redist_index);
 	gic_cpu_init(gic, &gic->limbo, GIC_LIMBO, AM_GIC_UNDEF);
-	gic->port = (struct gic_port){.gic = gic};
-	am_reg_frame_init(&gic->frame, &gic_dist_table, gic->dist_index, &gic->port,
-			  am_gic_nr_irqs(gic));
 	*out = gic;
 	return 0;
 }
 
 void am_gic_destroy(struct am_gic *gic)
 {
-	unsigned nr_spis;
-
 	if (!gic)
 		return;
 	gic_layout_finish(gic);
-	nr_spis = am_gic_nr_irqs(gic) - GIC_NR_PRIVATE;
-	gic_free(gic, gic->spis, nr_spis * sizeof(struct gic_irq));
+	gic_free(gic, gic->spis, nr_spi_blocks(am_gic_nr_irqs(gic)) * sizeof(struct gic_block));
 	for (unsigned i = 0; i < am_gic_nr_vcpus(gic); i++)
-		gic_free(gic, gic_cpu_nth(gic, i), sizeof(struct gic_cpu));
-	gic_free(gic, gic->dist_index, am_reg_index_size(&gic_dist_table));
-	gic_free(gic, gic->redist_index, am_reg_index_size(&gic_redist_table));
+		gic_cpu_free(gic, gic_cpu_nth(gic, i));
+	gic_free(gic, gic->dist_index, am_reg_index_size(dist_table(gic)));
+	gic_free(gic, gic->second_index, am_reg_index_size(second_table(gic)));
 	gic_free(gic, gic, sizeof(*gic));
 }
 
@@ -112,50 +162,49 @@ void am_gic_destroy(struct am_gic *gic)
 
 unsigned am_gic_nr_vcpus(const struct am_gic *gic)
 {
-	return atomic_load_explicit(&gic->nr_cpus, memory_order_acquire);
-}
-
-struct gic_cpu *gic_cpu_nth(const struct am_gic *gic, unsigned n)
-{
-	return gic->cpus[gic->order[n]];
+	return gic_nr_cpus(gic);
 }
 
 /* While vCPUs are added only those already counted are looked at. */
-struct gic_cpu *gic_cpu_get(const struct am_gic *gic, unsigned vcpu)
+struct gic_cpu *gic_cpu_get_early(const struct am_gic *gic, unsigned vcpu)
 {
 	unsigned nr = am_gic_nr_vcpus(gic);
 
-	if (vcpu >= AM_GIC_MAX_VCPUS)
-		return NULL;
-	if (atomic_load_explicit(&gic->ready, memory_order_acquire))
-		return gic->cpus[vcpu];
 	for (unsigned i = 0; i < nr; i++)
 		if (gic->order[i] == vcpu)
 			return gic->cpus[vcpu];
 	return NULL;
 }
 
-static bool cpu_has_affinity(const struct gic_cpu *cpu, uint64_t affinity)
+/* The vCPU number from which KVM makes this affinity. */
+static uint64_t regular_vcpu(uint64_t affinity)
 {
-	uint64_t mpidr = atomic_load_explicit(&cpu->mpidr, memory_order_relaxed);
-
-	return (mpidr & GIC_AFFINITY) == affinity;
+	return am_bits(affinity, 3, 0) | am_bits(affinity, 15, 8) << 4 |
+	       am_bits(affinity, 23, 16) << 12;
 }
 
-/* KVM's MPIDRs are made from the vCPU number, so the number is where to look first. */
+static bool is_regular(unsigned vcpu, uint64_t mpidr)
+{
+	return (mpidr & GIC_AFFINITY) ==
+	       ((vcpu & 15) | (vcpu >> 4 & 0xff) << 8 | (uint64_t)(vcpu >> 12) << 16);
+}
+
+/* The number is where to look first, and the only place while all affinities are KVM's own. */
 struct gic_cpu *gic_cpu_by_affinity(const struct am_gic *gic, uint64_t affinity)
 {
-	uint64_t guess = am_bits(affinity, 3, 0) | am_bits(affinity, 15, 8) << 4 |
-			 am_bits(affinity, 23, 16) << 12;
+	uint64_t guess = regular_vcpu(affinity), mpidr;
 	unsigned nr = am_gic_nr_vcpus(gic);
-	struct gic_cpu *cpu;
+	struct gic_cpu *cpu = NULL;
 
-	cpu = guess < AM_GIC_MAX_VCPUS ? gic_cpu_get(gic, (unsigned)guess) : NULL;
-	if (cpu && cpu_has_affinity(cpu, affinity))
+	affinity &= GIC_AFFINITY;
+	if (guess < AM_GIC_MAX_VCPUS && is_regular((unsigned)guess, affinity))
+		cpu = gic_cpu_get(gic, (unsigned)guess);
+	if (am_likely(!atomic_load_explicit(&gic->irregular, memory_order_relaxed)))
 		return cpu;
 	for (unsigned i = 0; i < nr; i++) {
 		cpu = gic_cpu_nth(gic, i);
-		if (cpu_has_affinity(cpu, affinity))
+		mpidr = atomic_load_explicit(&cpu->mpidr, memory_order_relaxed);
+		if ((mpidr & GIC_AFFINITY) == affinity)
 			return cpu;
 	}
 	return NULL;
@@ -173,19 +222,23 @@ static int add_vcpu(struct am_gic *gic, unsigned vcpu, uint64_t mpidr)
 		return -EINVAL;
 	if (gic->cpus[vcpu])
 		return -EEXIST;
-	cpu = gic_alloc(gic, sizeof(*cpu));
+	cpu = gic_cpu_alloc(gic);
 	if (!cpu)
 		return -ENOMEM;
 	gic_cpu_init(gic, cpu, vcpu, mpidr);
+	if (!is_regular(vcpu, mpidr))
+		atomic_store_explicit(&gic->irregular, true, memory_order_relaxed);
 	/* As in KVM the legacy region does not count the new vCPU when it is checked. */
 	err = gic_redist_attach(gic, cpu);
 	if (err) {
-		gic_free(gic, cpu, sizeof(*cpu));
+		gic_cpu_free(gic, cpu);
 		return err;
 	}
+	cpu->nth = (uint16_t)nr;
 	gic->cpus[vcpu] = cpu;
 	gic->order[nr] = (uint16_t)vcpu;
 	atomic_store_explicit(&gic->nr_cpus, nr + 1, memory_order_release);
+	gic_layout_changed(gic);
 	return 0;
 }
 
@@ -205,6 +258,8 @@ int am_gic_set_mpidr(struct am_gic *gic, unsigned vcpu, uint64_t mpidr)
 
 	if (!cpu)
 		return -EINVAL;
+	if (!is_regular(vcpu, mpidr))
+		atomic_store_explicit(&gic->irregular, true, memory_order_relaxed);
 	atomic_store_explicit(&cpu->mpidr, mpidr, memory_order_relaxed);
 	return 0;
 }
@@ -212,20 +267,22 @@ int am_gic_set_mpidr(struct am_gic *gic, unsigned vcpu, uint64_t mpidr)
 int am_gic_reset_vcpu(struct am_gic *gic, unsigned vcpu)
 {
 	struct gic_cpu *cpu = gic_cpu_get(gic, vcpu);
+	struct gic_block fresh;
 
 	if (!cpu)
 		return -EINVAL;
+	gic_block_init(gic, &fresh, 0, vcpu);
 	am_lock(&cpu->lock);
-	gic_cpuif_init(&cpu->ifc);
+	gic_cpuif_init(&cpu->ifc, gic->v2);
 	for (unsigned i = 0; i < GIC_NR_PRIVATE; i++) {
-		struct gic_irq fresh;
+		struct gic_irq *irq = &cpu->block.irq[i];
 
-		gic_irq_init(&fresh, i, vcpu);
-		gic_irq_set_priority(cpu, &cpu->irq[i], 0);
-		gic_irq_change(cpu, &cpu->irq[i], gic_irq_flags(&fresh),
+		atomic_store_explicit(&irq->sources, 0, memory_order_relaxed);
+		gic_irq_set_priority(cpu, irq, 0);
+		gic_irq_change(cpu, irq, gic_irq_flags(&fresh.irq[i]),
 			       0xff & ~(GIC_LINE | GIC_OWNED));
 	}
-	gic_cpu_update(cpu);
+	gic_cpuif_changed(cpu);
 	am_unlock(&cpu->lock);
 	return 0;
 }
@@ -254,17 +311,17 @@ unsigned am_gic_nr_irqs(const struct am_gic *gic)
 	return atomic_load_explicit(&gic->nr_irqs, memory_order_relaxed);
 }
 
-static int gic_init(struct am_gic *gic)
+/* [config] */
+int gic_init_locked(struct am_gic *gic)
 {
 	unsigned nr = gic->nr_irqs_set ? am_gic_nr_irqs(gic) : GIC_DEFAULT_IRQS;
 	unsigned home = am_gic_nr_vcpus(gic) ? gic->order[0] : GIC_LIMBO;
-	struct gic_irq *spis;
+	struct gic_block *spis = gic_alloc(gic, nr_spi_blocks(nr) * sizeof(*spis));
 
-	spis = gic_alloc(gic, (nr - GIC_NR_PRIVATE) * sizeof(*spis));
 	if (!spis)
 		return -ENOMEM;
-	for (unsigned i = GIC_NR_PRIVATE; i < nr; i++)
-		gic_irq_init(&spis[i - GIC_NR_PRIVATE], i, home);
+	for (unsigned i = 0; i < nr_spi_blocks(nr); i++)
+		gic_block_init(gic, &spis[i], (i + 1) * 32, home);
 	gic->spis = spis;
 	atomic_store(&gic->nr_irqs, nr);
 	gic->frame.nr_irqs = nr;
@@ -280,9 +337,21 @@ int am_gic_init(struct am_gic *gic)
 
 	am_lock(&gic->lock);
 	if (!atomic_load(&gic->ready))
-		err = gic_init(gic);
+		err = gic_init_locked(gic);
 	am_unlock(&gic->lock);
 	return err;
+}
+
+int am_gic_lazy_init(struct am_gic *gic)
+{
+	if (am_likely(am_gic_initialized(gic)))
+		return 0;
+	return gic->v2 ? am_gic_init(gic) : -EBUSY;
+}
+
+unsigned am_gic_version(const struct am_gic *gic)
+{
+	return gic->config.version;
 }
 
 bool am_gic_initialized(const struct am_gic *gic)
@@ -295,11 +364,13 @@ bool am_gic_initialized(const struct am_gic *gic)
 int am_gic_set_spi(struct am_gic *gic, unsigned intid, bool level)
 {
 	struct gic_irq *irq;
+	int err;
 
 	if (intid < GIC_NR_PRIVATE)
 		return -EINVAL;
-	if (!am_gic_initialized(gic))
-		return -EBUSY;
+	err = am_gic_lazy_init(gic);
+	if (err)
+		return err;
 	irq = gic_irq_get(gic, NULL, intid);
 	if (!irq)
 		return -EINVAL;
@@ -314,7 +385,7 @@ int am_gic_own_ppi(struct am_gic *gic, unsigned vcpu, unsigned intid)
 
 	if (!cpu || intid < GIC_NR_SGIS || intid >= GIC_NR_PRIVATE)
 		return -EINVAL;
-	gic_irq_update(gic, &cpu->irq[intid], GIC_OWNED, 0);
+	gic_irq_update(gic, &cpu->block.irq[intid], GIC_OWNED, 0);
 	return 0;
 }
 
@@ -322,19 +393,21 @@ bool am_gic_ppi_is_owned(const struct am_gic *gic, unsigned vcpu, unsigned intid
 {
 	const struct gic_cpu *cpu = gic_cpu_get(gic, vcpu);
 
-	return cpu && intid < GIC_NR_PRIVATE && (gic_irq_flags(&cpu->irq[intid]) & GIC_OWNED);
+	return cpu && intid < GIC_NR_PRIVATE && (gic_irq_flags(&cpu->block.irq[intid]) & GIC_OWNED);
 }
 
 int am_gic_set_ppi(struct am_gic *gic, unsigned vcpu, unsigned intid, bool level)
 {
 	struct gic_cpu *cpu = gic_cpu_get(gic, vcpu);
+	int err;
 
 	if (!cpu || intid < GIC_NR_SGIS || intid >= GIC_NR_PRIVATE)
 		return -EINVAL;
-	if (!am_gic_initialized(gic))
-		return -EBUSY;
+	err = am_gic_lazy_init(gic);
+	if (err)
+		return err;
 	AM_TRACE(gic_line, (int)vcpu, intid, level);
-	gic_irq_input(gic, &cpu->irq[intid], level);
+	gic_irq_input(gic, &cpu->block.irq[intid], level);
 	return 0;
 }
 

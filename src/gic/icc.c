@@ -7,7 +7,7 @@
  * The two views differ as KVM's do: the guest sees what hardware with five priority bits shows,
  * user space the stored values.
  */
-#include "gic/state.h"
+#include "gic/hot.h"
 
 #include "base/trace.h"
 
@@ -37,7 +37,7 @@ static void icc_set_pmr(struct gic_cpu *cpu, unsigned n, uint64_t value)
 {
 	am_lock(&cpu->lock);
 	cpu->ifc.pmr = value & 0xf8;
-	gic_cpu_update(cpu);
+	gic_cpuif_changed(cpu);
 	am_unlock(&cpu->lock);
 }
 
@@ -59,7 +59,7 @@ static void icc_set_bpr(struct gic_cpu *cpu, unsigned n, uint64_t value)
 		cpu->ifc.bpr[n] = value & 7;
 		cpu->ifc.bpr[n] = (uint8_t)gic_cpu_bpr(cpu, n);
 	}
-	gic_cpu_update(cpu);
+	gic_cpuif_changed(cpu);
 	am_unlock(&cpu->lock);
 }
 
@@ -77,13 +77,13 @@ static void icc_set_apr(struct gic_cpu *cpu, unsigned n, uint64_t value)
 {
 	am_lock(&cpu->lock);
 	cpu->ifc.apr[n] = (uint32_t)value;
-	gic_cpu_update(cpu);
+	gic_cpuif_changed(cpu);
 	am_unlock(&cpu->lock);
 }
 
 static uint64_t icc_get_iar(struct gic_cpu *cpu, unsigned n)
 {
-	return gic_ack(cpu, n);
+	return gic_ack(cpu, 1u << n, GIC_SPURIOUS);
 }
 
 static uint64_t icc_get_hppir(struct gic_cpu *cpu, unsigned n)
@@ -91,7 +91,7 @@ static uint64_t icc_get_hppir(struct gic_cpu *cpu, unsigned n)
 	uint64_t v;
 
 	am_lock(&cpu->lock);
-	v = gic_cpu_hppi(cpu, n);
+	v = gic_cpu_hppi(cpu, 1u << n, GIC_SPURIOUS);
 	am_unlock(&cpu->lock);
 	return v;
 }
@@ -108,7 +108,7 @@ static uint64_t icc_get_rpr(struct gic_cpu *cpu, unsigned n)
 
 static void icc_set_eoir(struct gic_cpu *cpu, unsigned n, uint64_t value)
 {
-	gic_eoi(cpu, n, value & 0xffffff);
+	gic_eoi(cpu, 1u << n, value & 0xffffff);
 }
 
 static void icc_set_dir(struct gic_cpu *cpu, unsigned n, uint64_t value)
@@ -144,7 +144,7 @@ static void icc_set_ctlr(struct gic_cpu *cpu, unsigned n, uint64_t value)
 	am_lock(&cpu->lock);
 	cpu->ifc.cbpr = value & ICC_CTLR_CBPR;
 	cpu->ifc.eoimode = value & ICC_CTLR_EOIMODE;
-	gic_cpu_update(cpu);
+	gic_cpuif_changed(cpu);
 	am_unlock(&cpu->lock);
 }
 
@@ -172,7 +172,7 @@ static void icc_set_igrpen(struct gic_cpu *cpu, unsigned n, uint64_t value)
 {
 	am_lock(&cpu->lock);
 	cpu->ifc.enabled[n] = value & 1;
-	gic_cpu_update(cpu);
+	gic_cpuif_changed(cpu);
 	am_unlock(&cpu->lock);
 }
 
@@ -190,7 +190,7 @@ static int icc_user_set_pmr(struct gic_cpu *cpu, unsigned n, uint64_t value)
 {
 	am_lock(&cpu->lock);
 	cpu->ifc.pmr = value & 0xff;
-	gic_cpu_update(cpu);
+	gic_cpuif_changed(cpu);
 	am_unlock(&cpu->lock);
 	return 0;
 }
@@ -211,7 +211,7 @@ static int icc_user_set_bpr(struct gic_cpu *cpu, unsigned n, uint64_t value)
 	am_lock(&cpu->lock);
 	if (!n || !cpu->ifc.cbpr)
 		cpu->ifc.bpr[n] = value & 7;
-	gic_cpu_update(cpu);
+	gic_cpuif_changed(cpu);
 	am_unlock(&cpu->lock);
 	return 0;
 }
@@ -259,7 +259,7 @@ static int icc_user_set_ctlr(struct gic_cpu *cpu, unsigned n, uint64_t value)
 		goto out;
 	cpu->ifc.cbpr = value & ICC_CTLR_CBPR;
 	cpu->ifc.eoimode = value & ICC_CTLR_EOIMODE;
-	gic_cpu_update(cpu);
+	gic_cpuif_changed(cpu);
 	err = 0;
 out:
 	am_unlock(&cpu->lock);
@@ -385,7 +385,7 @@ int am_gic_icc_read(struct am_gic *gic, unsigned vcpu, unsigned sysreg, uint64_t
 	struct gic_cpu *cpu = gic_cpu_get(gic, vcpu);
 	const struct gic_icc_row *row = gic_icc_row(sysreg);
 
-	if (!cpu || !row || !row->get) {
+	if (!cpu || !row || !row->get || gic->v2) {
 		AM_TRACE(gic_icc_undef, vcpu, sysreg, 0);
 		return -ENOENT;
 	}
@@ -398,7 +398,7 @@ int am_gic_icc_write(struct am_gic *gic, unsigned vcpu, unsigned sysreg, uint64_
 	struct gic_cpu *cpu = gic_cpu_get(gic, vcpu);
 	const struct gic_icc_row *row = gic_icc_row(sysreg);
 
-	if (!cpu || !row || !row->set) {
+	if (!cpu || !row || !row->set || gic->v2) {
 		AM_TRACE(gic_icc_undef, vcpu, sysreg, 1);
 		return -ENOENT;
 	}

@@ -1,162 +1,164 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state machine of an interrupt (IHI 0069 4.1, 4.3) and the queues of a vCPU.
+ * The state machine of an interrupt (IHI 0069 4.1, 4.3).
  *
  * Latch, line, active, enabled, group, priority and configuration are kept apart, as the registers
  * show them. What follows from them is one thing: whether the interrupt is in its home's queue, and
- * in which. It is there exactly while it is enabled, pending and not active. So the best interrupt
- * of a vCPU is the head of the lowest level with a bit set, and nothing is ever searched.
+ * in which list (hot.h).
  */
-#include "gic/state.h"
-
-#include "base/trace.h"
-
-void gic_queue_init(struct gic_queue *q)
-{
-	for (unsigned g = 0; g < 2; g++) {
-		q->levels[g] = 0;
-		for (unsigned l = 0; l < GIC_LEVELS; l++)
-			q->head[g][l] = q->tail[g][l] = GIC_SPURIOUS;
-	}
-}
+#include "gic/hot.h"
 
 /*
- * Reset: group 1, priority 0, disabled. SGIs are edge and, as in KVM, enabled; PPIs are level; SPIs
- * come up as edge, which is KVM's choice where the architecture leaves it open.
+ * Reset: group 1 (GICv2: 0), priority 0, disabled. SGIs are edge and, as in KVM, enabled; PPIs are
+ * level; SPIs come up as edge, which is KVM's choice where the architecture leaves it open.
  */
-void gic_irq_init(struct gic_irq *irq, unsigned intid, unsigned home)
+static unsigned irq_reset_flags(const struct am_gic *gic, unsigned intid)
 {
-	unsigned flags = GIC_GROUP1;
+	unsigned flags = gic->v2 ? 0 : GIC_GROUP1;
 
 	if (intid < GIC_NR_SGIS)
 		flags |= GIC_ENABLED | GIC_EDGE;
 	else if (intid >= GIC_NR_PRIVATE)
 		flags |= GIC_EDGE;
-	irq->intid = (uint16_t)intid;
-	irq->next = irq->prev = GIC_SPURIOUS;
-	irq->key = GIC_NOT_QUEUED;
-	atomic_init(&irq->home, (uint16_t)home);
-	atomic_init(&irq->flags, (uint8_t)flags);
-	atomic_init(&irq->priority, 0);
-	atomic_init(&irq->route, 0);
+	return flags;
 }
 
-struct gic_irq *gic_irq_get(struct am_gic *gic, struct gic_cpu *cpu, unsigned intid)
+void gic_block_init(struct am_gic *gic, struct gic_block *block, unsigned first, unsigned home)
 {
-	if (intid < GIC_NR_PRIVATE)
-		return cpu ? &cpu->irq[intid] : NULL;
-	if (!gic->spis || intid >= atomic_load_explicit(&gic->nr_irqs, memory_order_relaxed))
-		return NULL;
-	return &gic->spis[intid - GIC_NR_PRIVATE];
-}
+	for (unsigned i = 0; i < 32; i++) {
+		struct gic_irq *irq = &block->irq[i];
 
-static struct gic_cpu *irq_home(struct am_gic *gic, const struct gic_irq *irq)
-{
-	unsigned home = atomic_load_explicit(&irq->home, memory_order_acquire);
-
-	return home == GIC_LIMBO ? &gic->limbo : gic->cpus[home];
-}
-
-struct gic_cpu *gic_irq_lock(struct am_gic *gic, struct gic_irq *irq)
-{
-	for (;;) {
-		struct gic_cpu *cpu = irq_home(gic, irq);
-
-		gic_race();
-		am_lock(&cpu->lock);
-		if (cpu->id == atomic_load_explicit(&irq->home, memory_order_relaxed))
-			return cpu;
-		/* It moved before we had the lock. */
-		am_unlock(&cpu->lock);
+		irq->intid = (uint16_t)(first + i);
+		irq->next = irq->prev = GIC_SPURIOUS;
+		irq->key = GIC_NOT_QUEUED;
+		irq->active_source = 0;
+		atomic_init(&irq->home, (uint16_t)home);
+		atomic_init(&irq->route, 0);
+		atomic_init(&irq->sources, 0);
+		atomic_init(&block->flags[i], (uint8_t)irq_reset_flags(gic, first + i));
+		atomic_init(&block->priority[i], 0);
 	}
 }
 
-static struct gic_irq *queue_irq(struct gic_cpu *cpu, unsigned intid)
+/* ---- reading 32 interrupts at once ---- */
+
+/*
+ * The flags of eight interrupts as one word, the first interrupt's in the low byte. Each byte is
+ * written by itself and each is whole; a register read is not a snapshot of all interrupts either.
+ */
+static inline uint64_t block_flags8(const struct gic_block *block, unsigned i)
 {
-	return intid < GIC_NR_PRIVATE ? &cpu->irq[intid] : &cpu->gic->spis[intid - GIC_NR_PRIVATE];
+	uint64_t w =
+	    __atomic_load_n((const uint64_t *)(const void *)&block->flags[i], __ATOMIC_RELAXED);
+
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	w = __builtin_bswap64(w);
+#endif
+	return w;
 }
 
-static void queue_add(struct gic_cpu *cpu, struct gic_irq *irq, unsigned key)
+/* Bit 7 of each of 16 bytes, packed. */
+static inline uint32_t pack16(uint64_t low, uint64_t high)
 {
-	unsigned group = key >> 6, level = key & (GIC_LEVELS - 1);
-	struct gic_queue *q = &cpu->queue;
+#if defined(__SSE2__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	typedef long long v2 __attribute__((vector_size(16)));
+	typedef char v16 __attribute__((vector_size(16)));
+	v2 v = {(long long)low, (long long)high};
 
-	irq->key = (uint8_t)key;
-	irq->next = GIC_SPURIOUS;
-	irq->prev = q->tail[group][level];
-	if (irq->prev == GIC_SPURIOUS)
-		q->head[group][level] = irq->intid;
-	else
-		queue_irq(cpu, irq->prev)->next = irq->intid;
-	q->tail[group][level] = irq->intid;
-	q->levels[group] |= AM_BIT(level);
+	return (uint32_t)__builtin_ia32_pmovmskb128((v16)v);
+#else
+	/* The product brings bit 8i to bit 56 + i, and no two sums meet. */
+	const uint64_t lsb = UINT64_C(0x0101010101010101), mul = UINT64_C(0x0102040810204080);
+
+	return (uint32_t)((low >> 7 & lsb) * mul >> 56 | (high >> 7 & lsb) * mul >> 56 << 8);
+#endif
 }
 
-static void queue_del(struct gic_cpu *cpu, struct gic_irq *irq)
+uint32_t gic_block_read(const struct gic_block *block, unsigned flag)
 {
-	unsigned group = irq->key >> 6, level = irq->key & (GIC_LEVELS - 1);
-	struct gic_queue *q = &cpu->queue;
+	unsigned shift = 7 - (unsigned)__builtin_ctz(flag);
 
-	if (irq->prev == GIC_SPURIOUS)
-		q->head[group][level] = irq->next;
-	else
-		queue_irq(cpu, irq->prev)->next = irq->next;
-	if (irq->next == GIC_SPURIOUS)
-		q->tail[group][level] = irq->prev;
-	else
-		queue_irq(cpu, irq->next)->prev = irq->prev;
-	if (q->head[group][level] == GIC_SPURIOUS)
-		q->levels[group] &= ~AM_BIT(level);
-	irq->key = GIC_NOT_QUEUED;
+	return pack16(block_flags8(block, 0) << shift, block_flags8(block, 8) << shift) |
+	       pack16(block_flags8(block, 16) << shift, block_flags8(block, 24) << shift) << 16;
 }
 
-struct gic_irq *gic_queue_best(struct gic_cpu *cpu, unsigned groups)
+/*
+ * What the guest sees: latch, or line of a level-sensitive interrupt. Of one that a device of the
+ * machine drives KVM shows the line only, as it asks the device; a latch counts all the same.
+ */
+static inline uint64_t pending8(const struct gic_block *block, unsigned i)
 {
-	uint64_t l0 = groups & 1 ? cpu->queue.levels[0] : 0;
-	uint64_t l1 = groups & 2 ? cpu->queue.levels[1] : 0;
-	unsigned level, group;
+	uint64_t w = block_flags8(block, i), line = w >> 1, edge = w >> 5, owned = w >> 6;
 
-	gic_must_hold(cpu);
-	if (!(l0 | l1))
-		return NULL;
-	level = (unsigned)__builtin_ctzll(l0 | l1);
-	group = !(l0 & AM_BIT(level)); /* group 0 first at equal priority */
-	return queue_irq(cpu, cpu->queue.head[group][level]);
+	_Static_assert(GIC_LATCH == 1 && GIC_LINE == 2 && GIC_EDGE == 32 && GIC_OWNED == 64,
+		       "shifts above");
+	return ((w & (edge | ~owned)) | (line & ~edge)) << 7;
 }
 
-/* Puts the interrupt where its fields now say it belongs. */
-static void irq_requeue(struct gic_cpu *cpu, struct gic_irq *irq)
+uint32_t gic_block_pending(const struct gic_block *block)
 {
-	unsigned flags = gic_irq_flags(irq), key = GIC_NOT_QUEUED;
-
-	gic_must_live(cpu, irq);
-	if ((flags & GIC_ENABLED) && !(flags & GIC_ACTIVE) && gic_irq_is_pending(flags)) {
-		key = atomic_load_explicit(&irq->priority, memory_order_relaxed) >> 2;
-		key |= flags & GIC_GROUP1 ? 1u << 6 : 0;
-	}
-	if (key == irq->key)
-		return;
-	if (irq->key != GIC_NOT_QUEUED)
-		queue_del(cpu, irq);
-	if (key != GIC_NOT_QUEUED)
-		queue_add(cpu, irq, key);
+	return pack16(pending8(block, 0), pending8(block, 8)) |
+	       pack16(pending8(block, 16), pending8(block, 24)) << 16;
 }
 
-void gic_irq_change(struct gic_cpu *cpu, struct gic_irq *irq, unsigned set, unsigned clear)
-{
-	unsigned flags = (gic_irq_flags(irq) & ~clear) | set;
-
-	gic_must_live(cpu, irq);
-	/* The only writer is who holds the lock: a plain store will do. */
-	atomic_store_explicit(&irq->flags, (uint8_t)flags, memory_order_relaxed);
-	irq_requeue(cpu, irq);
-}
+/* ---- changing ---- */
 
 void gic_irq_set_priority(struct gic_cpu *cpu, struct gic_irq *irq, unsigned priority)
 {
 	gic_must_live(cpu, irq);
-	atomic_store_explicit(&irq->priority, (uint8_t)priority, memory_order_relaxed);
-	irq_requeue(cpu, irq);
+	atomic_store_explicit(&gic_irq_block(irq)->priority[irq->intid % 32], (uint8_t)priority,
+			      memory_order_relaxed);
+	gic_irq_requeue(cpu, irq, gic_irq_flags(irq));
+}
+
+void gic_sgi_sources(struct gic_cpu *cpu, unsigned intid, unsigned set, unsigned clear)
+{
+	struct gic_irq *irq = &cpu->block.irq[intid];
+	unsigned sources = atomic_load_explicit(&irq->sources, memory_order_relaxed);
+
+	sources = (sources | set) & ~clear;
+	atomic_store_explicit(&irq->sources, (uint8_t)sources, memory_order_relaxed);
+	gic_irq_change(cpu, irq, sources ? GIC_LATCH : 0, sources ? 0 : GIC_LATCH);
+}
+
+/* The lock is kept from one interrupt to the next while they live at the same vCPU. */
+static AM_NOINLINE void block_change(struct am_gic *gic, struct gic_block *block, uint32_t mask,
+				     unsigned set, unsigned clear)
+{
+	struct gic_cpu *held = NULL;
+
+	for (; mask; mask &= mask - 1) {
+		struct gic_irq *irq = &block->irq[__builtin_ctz(mask)];
+
+		if (!held || !gic_irq_lives_at(irq, held)) {
+			if (held) {
+				gic_cpu_update(held);
+				am_unlock(&held->lock);
+			}
+			held = gic_irq_lock(gic, irq);
+		}
+		gic_irq_change(held, irq, set, clear);
+	}
+	if (held) {
+		gic_cpu_update(held);
+		am_unlock(&held->lock);
+	}
+}
+
+/*
+ * Interrupts that have the flags already are left alone, without their lock; but not when one is
+ * made pending: then the lock is what orders the writer's memory accesses before the acknowledging
+ * vCPU's.
+ */
+void gic_block_change(struct am_gic *gic, struct gic_block *block, uint32_t mask, unsigned set,
+		      unsigned clear)
+{
+	if (!set && !(clear & (clear - 1)))
+		mask &= gic_block_read(block, clear);
+	else if (set == GIC_ENABLED || set == GIC_ACTIVE)
+		mask &= ~gic_block_read(block, set);
+	if (mask)
+		block_change(gic, block, mask, set, clear);
 }
 
 void gic_irq_update(struct am_gic *gic, struct gic_irq *irq, unsigned set, unsigned clear)
@@ -177,7 +179,7 @@ void gic_irq_input(struct am_gic *gic, struct gic_irq *irq, bool level)
 	if (!(flags & GIC_EDGE) && !!(flags & GIC_LINE) == level)
 		return;
 	cpu = gic_irq_lock(gic, irq);
-	if (gic_irq_flags(irq) & GIC_EDGE) {
+	if (am_likely(gic_irq_flags(irq) & GIC_EDGE)) {
 		if (level)
 			gic_irq_change(cpu, irq, GIC_LATCH, 0);
 	} else {
@@ -208,19 +210,19 @@ void gic_irq_move(struct am_gic *gic, struct gic_irq *irq, struct gic_cpu *to, u
 	if (!to)
 		to = &gic->limbo;
 	for (;;) {
-		from = irq_home(gic, irq);
+		from = gic_irq_home(gic, irq);
 		gic_race();
 		lock_two(from, to);
-		if (from->id == atomic_load_explicit(&irq->home, memory_order_relaxed))
+		if (gic_irq_lives_at(irq, from))
 			break;
 		unlock_two(from, to);
 	}
 	atomic_store_explicit(&irq->route, route, memory_order_relaxed);
 	if (from != to) {
 		if (irq->key != GIC_NOT_QUEUED)
-			queue_del(from, irq);
+			gic_queue_del(from, irq);
 		atomic_store_explicit(&irq->home, to->id, memory_order_release);
-		irq_requeue(to, irq);
+		gic_irq_requeue(to, irq, gic_irq_flags(irq));
 		gic_cpu_update(from);
 		gic_cpu_update(to);
 	}

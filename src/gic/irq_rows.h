@@ -11,7 +11,8 @@
 am_reg_get gic_get_group, gic_get_enable, gic_get_pending, gic_get_latch, gic_get_active,
     gic_get_priority, gic_get_config, gic_get_raz;
 am_reg_set gic_set_group, gic_set_enable, gic_clear_enable, gic_set_pending, gic_clear_pending,
-    gic_set_active, gic_clear_active, gic_set_priority, gic_set_config;
+    gic_set_active, gic_clear_active, gic_set_priority, gic_set_config, gic_set_pending2,
+    gic_clear_pending2;
 am_reg_user_set gic_user_set_latch, gic_user_set_wi;
 
 /*

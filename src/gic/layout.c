@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where the frames are: the distributor's address, the legacy redistributor region that grows with
- * the vCPUs, and the regions of fixed size. Checks and errors are KVM's, in KVM's order; what it
- * leaves unchecked until the first run is left so.
+ * Where the frames are: the distributor's address, a GICv2's CPU interface, the legacy
+ * redistributor region that grows with the vCPUs, and the regions of fixed size. Checks and errors
+ * are KVM's, in KVM's order; what it leaves unchecked until the first run is left so.
  *
  * A vCPU takes a slot in the first region with room, in the order in which vCPUs and regions come;
  * a vCPU that finds none waits for the next region.
@@ -21,11 +21,16 @@ static uint64_t ipa_end(const struct am_gic *gic)
 /* Of a frame or region: -EINVAL misaligned or wrapping, -E2BIG beyond the IPA space. */
 static int check_range(const struct am_gic *gic, uint64_t base, uint64_t size)
 {
-	if (!am_aligned(base, GIC_DIST_SIZE) || base + size < base)
+	if (!am_aligned(base, gic->v2 ? 0x1000 : 0x10000) || base + size < base)
 		return -EINVAL;
 	if (base >= ipa_end(gic) || base + size > ipa_end(gic))
 		return -E2BIG;
 	return 0;
+}
+
+static uint64_t dist_size(const struct am_gic *gic)
+{
+	return gic->v2 ? GIC_DIST2_SIZE : GIC_DIST_SIZE;
 }
 
 static bool overlap(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
@@ -74,6 +79,33 @@ int gic_redist_attach(struct am_gic *gic, struct gic_cpu *cpu)
 	cpu->region = r;
 	cpu->slot = r->used++;
 	return 0;
+}
+
+/*
+ * GICR_TYPER.Last, IHI 0069 12.11: the last redistributor of a run of frames. A region that begins
+ * exactly where a full one ends continues it.
+ */
+static bool redist_is_last(const struct gic_cpu *cpu)
+{
+	const struct gic_region *mine = cpu->region, *r;
+
+	if (!mine || cpu->slot + 1 < mine->used)
+		return false;
+	if (!mine->count || cpu->slot + 1 < mine->count)
+		return true;
+	for (r = cpu->gic->regions; r; r = r->next)
+		if (r->used && r != mine && r->base == mine->base + mine->count * GIC_REDIST_SIZE)
+			return false;
+	return true;
+}
+
+void gic_layout_changed(struct am_gic *gic)
+{
+	for (unsigned i = 0; i < am_gic_nr_vcpus(gic); i++) {
+		struct gic_cpu *cpu = gic_cpu_nth(gic, i);
+
+		atomic_store_explicit(&cpu->last, redist_is_last(cpu), memory_order_relaxed);
+	}
 }
 
 static int attach_all(struct am_gic *gic)
@@ -145,6 +177,7 @@ static int region_add(struct am_gic *gic, unsigned index, uint64_t base, unsigne
 	err = attach_all(gic);
 	if (err)
 		region_unlink_last(gic);
+	gic_layout_changed(gic);
 	return err;
 }
 
@@ -154,11 +187,31 @@ int am_gic_set_dist_base(struct am_gic *gic, uint64_t ipa)
 
 	am_lock(&gic->lock);
 	if (am_gic_dist_base(gic) == AM_GIC_UNDEF)
-		err = check_range(gic, ipa, GIC_DIST_SIZE);
+		err = check_range(gic, ipa, dist_size(gic));
 	if (!err)
 		atomic_store(&gic->dist_base, ipa);
 	am_unlock(&gic->lock);
 	return err;
+}
+
+int am_gic_set_cpuif_base(struct am_gic *gic, uint64_t ipa)
+{
+	int err = -EEXIST;
+
+	if (!gic->v2)
+		return -ENODEV;
+	am_lock(&gic->lock);
+	if (am_gic_cpuif_base(gic) == AM_GIC_UNDEF)
+		err = check_range(gic, ipa, GIC_CPUIF_SIZE);
+	if (!err)
+		atomic_store(&gic->cpuif_base, ipa);
+	am_unlock(&gic->lock);
+	return err;
+}
+
+uint64_t am_gic_cpuif_base(const struct am_gic *gic)
+{
+	return atomic_load_explicit(&gic->cpuif_base, memory_order_relaxed);
 }
 
 uint64_t am_gic_dist_base(const struct am_gic *gic)
@@ -170,6 +223,8 @@ int am_gic_set_redist_base(struct am_gic *gic, uint64_t ipa)
 {
 	int err;
 
+	if (gic->v2)
+		return -ENODEV;
 	am_lock(&gic->lock);
 	err = region_add(gic, 0, ipa, 0);
 	am_unlock(&gic->lock);
@@ -192,6 +247,8 @@ int am_gic_add_redist_region(struct am_gic *gic, uint64_t value)
 	unsigned count = (unsigned)am_bits(value, 63, 52);
 	int err;
 
+	if (gic->v2)
+		return -ENODEV;
 	if (!count || am_bits(value, 15, 12))
 		return -EINVAL;
 	am_lock(&gic->lock);
@@ -216,33 +273,10 @@ int am_gic_get_redist_region(const struct am_gic *const_gic, uint64_t *value)
 	return r ? 0 : -ENOENT;
 }
 
-/*
- * GICR_TYPER.Last, IHI 0069 12.11: the last redistributor of a run of frames. A region that begins
- * exactly where a full one ends continues it.
- */
-bool gic_redist_is_last(struct gic_cpu *cpu)
-{
-	struct am_gic *gic = cpu->gic;
-	const struct gic_region *mine, *r = NULL;
-	bool last = false;
-
-	am_lock(&gic->lock);
-	mine = cpu->region;
-	if (mine && cpu->slot + 1 >= mine->used) {
-		if (mine->count && cpu->slot + 1 == mine->count)
-			for (r = gic->regions; r; r = r->next)
-				if (r->used && r != mine &&
-				    r->base == mine->base + mine->count * GIC_REDIST_SIZE)
-					break;
-		last = !r;
-	}
-	am_unlock(&gic->lock);
-	return last;
-}
-
 static void unmap(struct am_gic *gic, struct am_bus *bus)
 {
 	am_bus_remove(bus, &gic->frame.frame);
+	am_bus_remove(bus, &gic->gicc_frame.frame);
 	for (unsigned i = 0; i < am_gic_nr_vcpus(gic); i++)
 		am_bus_remove(bus, &gic_cpu_nth(gic, i)->frame.frame);
 }
@@ -259,14 +293,28 @@ static int check_complete(const struct am_gic *gic)
 	return am_gic_initialized(gic) ? 0 : -EBUSY;
 }
 
+/* A GICv2 that nobody has initialised is now. */
+static int check_complete2(struct am_gic *gic)
+{
+	uint64_t dist = am_gic_dist_base(gic), cpuif = am_gic_cpuif_base(gic);
+
+	if (dist == AM_GIC_UNDEF || cpuif == AM_GIC_UNDEF)
+		return -ENXIO;
+	if (overlap(dist, GIC_DIST2_SIZE, cpuif, GIC_CPUIF_SIZE))
+		return -EINVAL;
+	return am_gic_initialized(gic) ? 0 : gic_init_locked(gic);
+}
+
 static int map_frames(struct am_gic *gic, struct am_bus *bus)
 {
-	int err = am_bus_add(bus, am_gic_dist_base(gic), &gic->frame.frame);
+	int err = am_bus_add_over(bus, am_gic_dist_base(gic), &gic->frame.frame);
 
-	for (unsigned i = 0; i < am_gic_nr_vcpus(gic) && !err; i++) {
+	if (gic->v2 && !err)
+		err = am_bus_add_over(bus, am_gic_cpuif_base(gic), &gic->gicc_frame.frame);
+	for (unsigned i = 0; i < am_gic_nr_vcpus(gic) && !gic->v2 && !err; i++) {
 		struct gic_cpu *cpu = gic_cpu_nth(gic, i);
 
-		err = am_bus_add(bus, cpu->region->base + cpu->slot * GIC_REDIST_SIZE,
+		err = am_bus_add_over(bus, cpu->region->base + cpu->slot * GIC_REDIST_SIZE,
 				 &cpu->frame.frame);
 	}
 	if (err)
@@ -280,7 +328,7 @@ int am_gic_map(struct am_gic *gic, struct am_bus *bus)
 
 	am_lock(&gic->lock);
 	if (!gic->bus) {
-		err = check_complete(gic);
+		err = gic->v2 ? check_complete2(gic) : check_complete(gic);
 		if (!err)
 			err = map_frames(gic, bus);
 		if (!err)

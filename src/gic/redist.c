@@ -36,7 +36,7 @@ static uint64_t redist_get_typer(const struct am_access *a, unsigned n)
 	uint64_t mpidr = atomic_load_explicit(&cpu->mpidr, memory_order_relaxed);
 
 	return (mpidr & 0xffffff) << 32 | (uint64_t)cpu->id << 8 |
-	       (gic_redist_is_last(cpu) ? REDIST_TYPER_LAST : 0);
+	       (atomic_load_explicit(&cpu->last, memory_order_relaxed) ? REDIST_TYPER_LAST : 0);
 }
 
 /*

@@ -52,14 +52,20 @@ struct am_gic_config box_config(struct box *b)
 	};
 }
 
-void box_create(struct box *b)
+void box_create_version(struct box *b, unsigned version)
 {
 	struct am_alloc alloc = {.alloc = box_alloc, .free = box_free, .opaque = b};
 	struct am_gic_config config = box_config(b);
 
 	memset(b, 0, sizeof(*b));
+	config.version = version;
 	assert_int_equal(am_bus_create(&alloc, &b->bus), 0);
 	assert_int_equal(am_gic_create(&config, &b->gic), 0);
+}
+
+void box_create(struct box *b)
+{
+	box_create_version(b, 0);
 }
 
 void box_start(struct box *b, unsigned nr_cpus)

@@ -78,6 +78,7 @@ uint64_t box_mpidr(unsigned vcpu);
 struct am_gic_config box_config(struct box *b);
 /* A GIC without vCPUs and addresses. */
 void box_create(struct box *b);
+void box_create_version(struct box *b, unsigned version);
 /* All of it, mapped; the CPU interfaces let everything through, the distributor is on. */
 void box_start(struct box *b, unsigned nr_cpus);
 /* Fails if memory leaked. */

@@ -108,6 +108,90 @@ static void test_overlap(void **state)
 	am_bus_destroy(bus);
 }
 
+/* Where frames cover each other, the one that begins lowest and holds the access answers. */
+static void test_overlap_allowed(void **state)
+{
+	struct probe a = probe(0x30000), b = probe(0x10000), c = probe(0x30000), d = probe(0x1000);
+	struct am_bus *bus;
+	uint32_t off;
+
+	assert_int_equal(am_bus_create(&plain, &bus), 0);
+	assert_int_equal(am_bus_add_over(bus, 0x20000, &a.frame), 0);
+	assert_int_equal(am_bus_add(bus, 0x90000, &d.frame), 0);
+	assert_int_equal(am_bus_add_over(bus, 0x30000, &b.frame), 0);
+	assert_int_equal(am_bus_add_over(bus, 0x40000, &c.frame), 0);
+	assert_int_equal(am_bus_add(bus, 0x60000, &d.frame), -EEXIST);
+	assert_ptr_equal(am_bus_find(bus, 0x20000, 4, &off), &a.frame);
+	assert_ptr_equal(am_bus_find(bus, 0x30000, 4, &off), &a.frame);
+	assert_ptr_equal(am_bus_find(bus, 0x4fffc, 4, &off), &a.frame);
+	assert_ptr_equal(am_bus_find(bus, 0x4fffe, 4, &off), &c.frame);
+	assert_int_equal(off, 0xfffe);
+	assert_ptr_equal(am_bus_find(bus, 0x50000, 4, &off), &c.frame);
+	assert_ptr_equal(am_bus_find(bus, 0x90000, 4, &off), &d.frame);
+	assert_null(am_bus_find(bus, 0x70000, 4, &off));
+	am_bus_remove(bus, &a.frame);
+	assert_ptr_equal(am_bus_find(bus, 0x30000, 4, &off), &b.frame);
+	assert_ptr_equal(am_bus_find(bus, 0x40000, 4, &off), &c.frame);
+	assert_null(am_bus_find(bus, 0x20000, 4, &off));
+	assert_ptr_equal(am_bus_find(bus, 0x90000, 4, &off), &d.frame);
+	assert_int_equal(am_bus_add(bus, 0x20000, &a.frame), -EEXIST);
+	am_bus_remove(bus, &b.frame);
+	am_bus_remove(bus, &c.frame);
+	assert_int_equal(am_bus_add(bus, 0x20000, &a.frame), 0);
+	assert_ptr_equal(am_bus_find(bus, 0x30000, 4, &off), &a.frame);
+	am_bus_destroy(bus);
+}
+
+/* Frames of all sizes come and go; every lookup says what a plain list says. */
+static void test_against_list(void **state)
+{
+	enum { NR = 64 };
+	static const uint32_t sizes[] = {0x100, 0x1000, 0x20000, 0x110000, 0x4000000, 0xfffffffc};
+	struct probe frames[NR];
+	uint64_t base[NR], x = 88172645463325252u;
+	bool there[NR] = {false};
+	struct am_bus *bus;
+
+	assert_int_equal(am_bus_create(&plain, &bus), 0);
+	for (unsigned step = 0; step < 30000; step++) {
+		unsigned n, k;
+		uint64_t ipa;
+		uint32_t off = 0;
+		struct am_frame *want = NULL;
+
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		n = x % NR;
+		/* Small addresses and large ones. */
+		ipa = (x >> 8 & 0xffffff00) << (x >> 40 & 15);
+		if (x >> 50 & 1 && there[n]) {
+			am_bus_remove(bus, &frames[n].frame);
+			there[n] = false;
+		} else if (x >> 50 & 2 && !there[n]) {
+			bool clash = false;
+
+			frames[n] = probe(sizes[(x >> 44) % 6]);
+			for (k = 0; k < NR; k++)
+				clash |= there[k] && ipa < base[k] + frames[k].frame.size &&
+					 base[k] < ipa + frames[n].frame.size;
+			assert_int_equal(am_bus_add(bus, ipa, &frames[n].frame),
+					 clash ? -EEXIST : 0);
+			there[n] = !clash;
+			base[n] = ipa;
+		}
+		if (there[n] && (x >> 60 & 1))
+			ipa = base[n] + (x >> 20) % frames[n].frame.size;
+		for (k = 0; k < NR; k++)
+			if (there[k] && ipa >= base[k] && ipa - base[k] < frames[k].frame.size)
+				want = &frames[k].frame;
+		assert_ptr_equal(am_bus_find(bus, ipa, 1, &off), want);
+		if (want)
+			assert_int_equal(off, ipa - base[(struct probe *)want - frames]);
+	}
+	am_bus_destroy(bus);
+}
+
 static void test_bytes(void **state)
 {
 	static const uint8_t bytes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -189,6 +273,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_find),
 	    cmocka_unit_test(test_overlap),
+	    cmocka_unit_test(test_overlap_allowed),
+	    cmocka_unit_test(test_against_list),
 	    cmocka_unit_test(test_bytes),
 	    cmocka_unit_test(test_churn),
 	};
