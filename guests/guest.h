@@ -193,16 +193,20 @@ void sync_code(u64 va, u64 len);
 struct space {
 	unsigned granule; /* log2: 12, 14, 16 */
 	unsigned va_bits;
+	bool wide; /* 52-bit output addresses: FEAT_LPA with 64K, else FEAT_LPA2 */
 	u64 *root;
 };
 
 extern struct space kernel_space;
 
 void space_init(struct space *s, unsigned granule, unsigned va_bits);
+void space_init_wide(struct space *s, unsigned granule, unsigned va_bits);
+int space_start_level(const struct space *s);		/* -1 to 3 */
+unsigned space_shift(const struct space *s, int level); /* log2 of what an entry there maps */
 /* One page or block of level @level; replaces what is there. Flushing is the caller's. */
-void space_map(struct space *s, u64 va, u64 pa, unsigned level, u64 attrs);
-void space_unmap(struct space *s, u64 va, unsigned level);
-u64 *space_pte(struct space *s, u64 va, unsigned level);
+void space_map(struct space *s, u64 va, u64 pa, int level, u64 attrs);
+void space_unmap(struct space *s, u64 va, int level);
+u64 *space_pte(struct space *s, u64 va, int level);
 void space_map_machine(struct space *s); /* identity: devices and RAM */
 void mmu_on(struct space *s);		 /* and TTBR1 off */
 void mmu_off(void);

@@ -28,16 +28,16 @@ void tables_reset(void)
 	pool_used = pool_kept;
 }
 
-static unsigned level_shift(const struct space *s, unsigned level)
+unsigned space_shift(const struct space *s, int level)
 {
-	return s->granule + (3 - level) * (s->granule - 3);
+	return s->granule + (unsigned)(3 - level) * (s->granule - 3);
 }
 
-static unsigned start_level(const struct space *s)
+int space_start_level(const struct space *s)
 {
-	unsigned level = 3;
+	int level = 3;
 
-	while (level && level_shift(s, level) + s->granule - 3 < s->va_bits)
+	while (level > -1 && space_shift(s, level) + s->granule - 3 < s->va_bits)
 		level--;
 	return level;
 }
@@ -46,19 +46,27 @@ void space_init(struct space *s, unsigned granule, unsigned va_bits)
 {
 	s->granule = granule;
 	s->va_bits = va_bits;
+	s->wide = false;
 	s->root = table_alloc(granule);
 }
 
-u64 *space_pte(struct space *s, u64 va, unsigned level)
+void space_init_wide(struct space *s, unsigned granule, unsigned va_bits)
+{
+	space_init(s, granule, va_bits);
+	s->wide = true;
+}
+
+/* Tables are in low memory, so their addresses look the same in every format. */
+u64 *space_pte(struct space *s, u64 va, int level)
 {
 	u64 *t = s->root;
 	u64 mask = (1ul << (s->granule - 3)) - 1;
 
-	for (unsigned l = start_level(s);; l++) {
-		unsigned shift = level_shift(s, l);
+	for (int l = space_start_level(s);; l++) {
+		unsigned shift = space_shift(s, l);
 		u64 *e = &t[va >> shift & mask];
 
-		if (l == start_level(s))
+		if (l == space_start_level(s))
 			e = &t[(va & ((1ul << s->va_bits) - 1)) >> shift];
 		if (l == level)
 			return e;
@@ -68,15 +76,25 @@ u64 *space_pte(struct space *s, u64 va, unsigned level)
 	}
 }
 
-void space_map(struct space *s, u64 va, u64 pa, unsigned level, u64 attrs)
+/* An output address and attributes as a descriptor holds them (DDI 0487 D8.3.1). */
+static u64 descriptor(const struct space *s, u64 pa, u64 attrs)
+{
+	if (!s->wide)
+		return pa | attrs;
+	if (s->granule == 16)
+		return (pa & 0xffffffff0000) | (pa >> 48 & 0xf) << 12 | attrs;
+	return (pa & 0x3fffffffff000) | (pa >> 50 & 3) << 8 | (attrs & ~PTE_SH);
+}
+
+void space_map(struct space *s, u64 va, u64 pa, int level, u64 attrs)
 {
 	u64 *e = space_pte(s, va, level);
 
-	__atomic_store_n(e, pa | attrs | (level == 3 ? 3 : 1), __ATOMIC_RELEASE);
+	__atomic_store_n(e, descriptor(s, pa, attrs) | (level == 3 ? 3 : 1), __ATOMIC_RELEASE);
 	dsb();
 }
 
-void space_unmap(struct space *s, u64 va, unsigned level)
+void space_unmap(struct space *s, u64 va, int level)
 {
 	__atomic_store_n(space_pte(s, va, level), 0, __ATOMIC_RELEASE);
 	dsb();
@@ -84,7 +102,7 @@ void space_unmap(struct space *s, u64 va, unsigned level)
 
 void space_map_machine(struct space *s)
 {
-	u64 block = 1ul << level_shift(s, 2);
+	u64 block = 1ul << space_shift(s, 2);
 
 	for (u64 a = 0x08000000; a < 0x0a000000; a += block)
 		space_map(s, a & ~(block - 1), a & ~(block - 1), 2,
@@ -97,9 +115,11 @@ u64 space_tcr(const struct space *s)
 {
 	u64 tg0 = s->granule == 12 ? 0 : s->granule == 14 ? 2 : 1;
 
-	/* 48-bit IPS, TTBR1 walks off, inner and outer write-back, inner shareable. */
-	return 5ul << 32 | 2ul << 30 | 1ul << 23 | 25ul << 16 | tg0 << 14 | 3 << 12 | 1 << 10 |
-	       1 << 8 | (64 - s->va_bits) | 1ul << 36;
+	u64 size = s->wide ? 6 : 5, ds = s->wide && s->granule < 16;
+
+	/* 48 or 52-bit IPS, TTBR1 walks off, inner and outer write-back, inner shareable. */
+	return ds << 59 | size << 32 | 2ul << 30 | 1ul << 23 | 25ul << 16 | tg0 << 14 | 3 << 12 |
+	       1 << 10 | 1 << 8 | (64 - s->va_bits) | 1ul << 36;
 }
 
 void mmu_on(struct space *s)

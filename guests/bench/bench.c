@@ -12,6 +12,7 @@ void loop_integer(u64 rounds);
 void loop_memory(u64 rounds, u64 base);
 void loop_fp(u64 rounds);
 void loop_exception(u64 rounds);
+void loop_tlbmiss(u64 rounds, u64 base);
 extern char bench_vectors[];
 
 static void integer(u64 rounds)
@@ -38,6 +39,11 @@ static void exceptions(u64 rounds)
 	loop_exception(rounds);
 	msr(vbar_el1, vbar);
 	isb();
+}
+
+static void tlbmiss(u64 rounds)
+{
+	loop_tlbmiss(rounds, TEST_VA);
 }
 
 /* Enough rounds for half a second, then the best of three. */
@@ -86,4 +92,16 @@ TEST(bench_fp, "fp")
 TEST(bench_exception, "exception")
 {
 	bench("exception", exceptions, 4);
+}
+
+/* 64 MiB of 4 KiB pages: more than any TLB holds, so nearly every load walks the tables. */
+TEST(bench_tlbmiss, "tlbmiss")
+{
+	for (u64 at = 0; at < 64ul << 20; at += 4096)
+		*space_pte(&kernel_space, TEST_VA + at, 3) =
+		    (0x40000000 + at) | PTE_NORMAL | PTE_PXN | PTE_UXN | 3;
+	dsb();
+	isb();
+	tlbmiss(64 << 8); /* the host's first look at this memory is not what is timed */
+	bench("tlbmiss", tlbmiss, 5);
 }

@@ -79,6 +79,21 @@ loop_fp:
 	b.ne	1b
 	ret
 
+	/*
+	 * 5 a round: one load from one 4 KiB page after the other of the 64 MiB at x1, again and
+	 * again, each at another offset, so that the host's caches are not what is timed.
+	 */
+	.global	loop_tlbmiss
+loop_tlbmiss:
+	mov	x2, #0
+	mov	x5, #4160
+1:	ldr	x4, [x1, x2]
+	add	x2, x2, x5
+	and	x2, x2, #0x3ffffff
+	subs	x0, x0, #1
+	b.ne	1b
+	ret
+
 	/* An exception to EL1 and back each round: SVC, the vector's ERET, and the loop. */
 	.balign	2048
 	.global	bench_vectors

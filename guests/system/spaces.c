@@ -6,15 +6,20 @@
 #define DABT(fsc) (0x25ul << 26 | (fsc))
 #define P	  (SPARE + 0x40000)
 
+#define WIDE true
+
 /* Map one page and one block in a fresh space, look at both, at holes and at permissions. */
-static void try_space(unsigned granule, unsigned va_bits)
+static void try_space(unsigned granule, unsigned va_bits, bool wide)
 {
 	struct space s;
 	u64 page = 1ul << granule, block = 1ul << (granule + granule - 3);
 	u64 va = (1ul << va_bits) - 4 * block; /* near the top: all levels take part */
 	u64 pa = (P + page - 1) & ~(page - 1);
 
-	space_init(&s, granule, va_bits);
+	if (wide)
+		space_init_wide(&s, granule, va_bits);
+	else
+		space_init(&s, granule, va_bits);
 	space_map_machine(&s);
 	space_map(&s, va, pa, 3, PTE_NORMAL);
 	space_map(&s, va + page, pa + page, 3, PTE_NORMAL | PTE_RO);
@@ -22,6 +27,8 @@ static void try_space(unsigned granule, unsigned va_bits)
 	space_map(&s, va + 2 * page, pa, 3, PTE_SH);
 	poke(pa + 8, granule);
 	poke(pa + page, va_bits);
+	*(u32 *)(pa + 0x100) = 0xd65f03c0; /* RET */
+	sync_code(pa + 0x100, 4);
 	poke(0x42000008, 0x1234);
 	mmu_on(&s);
 	CHECK_EQ(peek(va + 8), granule);
@@ -30,6 +37,7 @@ static void try_space(unsigned granule, unsigned va_bits)
 		CHECK_EQ(peek(va + block + 0x2000008), 0x1234);
 	poke(va + page - 8, 0x4321);
 	CHECK_EQ(peek(pa + page - 8), 0x4321);
+	CHECK_EQ(FAULTS(call(va + 0x100))->count, 0);
 	CHECK_EQ(EC_FSC(FAULTS(poke(va + page, 0))), DABT(0x0f));
 	CHECK_EQ(EC_FSC(FAULTS(peek(va + 2 * page))), DABT(0x0b));
 	CHECK_EQ(EC_FSC(FAULTS(peek(va + 3 * page))), DABT(0x07));
@@ -38,16 +46,21 @@ static void try_space(unsigned granule, unsigned va_bits)
 	/* An access over the page boundary, first page writable, second not. */
 	CHECK_EQ(EC_FSC(FAULTS(poke(va + page - 4, 0))), DABT(0x0f));
 	CHECK_EQ(this_cpu->fault.far, va + page);
+	/* TLBI by address reaches the top of the address space. */
+	space_unmap(&s, va, 3);
+	tlbi_va(va);
+	CHECK_EQ(EC_FSC(FAULTS(peek(va + 8))), DABT(0x07));
+	CHECK_EQ(peek(va + page), va_bits);
 	mmu_on(&kernel_space);
 	tables_reset();
 }
 
 TEST(granule_4k, "4K granule, 48, 42, 39 and 32-bit addresses")
 {
-	try_space(12, 48);
-	try_space(12, 42);
-	try_space(12, 39);
-	try_space(12, 32);
+	try_space(12, 48, false);
+	try_space(12, 42, false);
+	try_space(12, 39, false);
+	try_space(12, 32, false);
 }
 
 TEST(granule_16k, "16K granule, 48, 47, 40 and 36-bit addresses")
@@ -56,17 +69,52 @@ TEST(granule_16k, "16K granule, 48, 47, 40 and 36-bit addresses")
 		puts("# 16K is not offered\n");
 		return;
 	}
-	try_space(14, 48);
-	try_space(14, 47);
-	try_space(14, 40);
-	try_space(14, 36);
+	try_space(14, 48, false);
+	try_space(14, 47, false);
+	try_space(14, 40, false);
+	try_space(14, 36, false);
 }
 
 TEST(granule_64k, "64K granule, 48, 42 and 36-bit addresses")
 {
-	try_space(16, 48);
-	try_space(16, 42);
-	try_space(16, 36);
+	try_space(16, 48, false);
+	try_space(16, 42, false);
+	try_space(16, 36, false);
+}
+
+TEST(granule_4k_wide, "4K granule with LPA2, 52, 49, 48 and 39-bit addresses")
+{
+	if ((mrs(id_aa64mmfr0_el1) >> 28 & 0xf) != 1) {
+		puts("# LPA2 is not offered for 4K\n");
+		return;
+	}
+	try_space(12, 52, WIDE);
+	try_space(12, 49, WIDE);
+	try_space(12, 48, WIDE);
+	try_space(12, 39, WIDE);
+}
+
+TEST(granule_16k_wide, "16K granule with LPA2, 52, 49, 48 and 36-bit addresses")
+{
+	if ((mrs(id_aa64mmfr0_el1) >> 20 & 0xf) != 2) {
+		puts("# LPA2 is not offered for 16K\n");
+		return;
+	}
+	try_space(14, 52, WIDE);
+	try_space(14, 49, WIDE);
+	try_space(14, 48, WIDE);
+	try_space(14, 36, WIDE);
+}
+
+TEST(granule_64k_wide, "64K granule with LPA and LVA, 52, 49 and 42-bit addresses")
+{
+	if ((mrs(id_aa64mmfr0_el1) & 0xf) != 6 || (mrs(S3_0_C0_C7_2) >> 16 & 0xf) == 0) {
+		puts("# LPA and LVA are not offered\n");
+		return;
+	}
+	try_space(16, 52, WIDE);
+	try_space(16, 49, WIDE);
+	try_space(16, 42, WIDE);
 }
 
 TEST(asids, "non-global pages belong to their ASID, global ones to all")

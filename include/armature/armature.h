@@ -60,10 +60,17 @@ ssize_t am_kvm_read(int fd, void *to, size_t len, off_t off);
 int am_kvm_adopt(int oldfd, int newfd);
 
 /*
- * Pretend a host with fewer physical address bits, 32 to 48: the greatest IPA size that a VM can
+ * Pretend a host with fewer physical address bits, 32 to 52: the greatest IPA size that a VM can
  * ask for (KVM_CAP_ARM_VM_IPA_SIZE). VMs that exist keep theirs. -EINVAL for any other number.
  */
 int am_kvm_set_ipa_limit(unsigned bits);
+
+/*
+ * A VM whose first KVM_RUN fails because its interrupt controller is not laid out right is dead:
+ * every ioctl of it is -EIO from then on. That is Linux since 6.3; @keep is the older behaviour, in
+ * which it can be set right and run again. For VMs of this process, from now on.
+ */
+void am_kvm_keep_failed_vms(bool keep);
 
 /*
  * Write what the trace points say to standard error, one line "name: text" each. The pattern is a

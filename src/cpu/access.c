@@ -34,15 +34,21 @@ static bool data_abort(struct cpu *c, const struct cpu_insn *i, uint64_t va, uin
 	return false;
 }
 
-/* A translation that failed: the guest's fault or the host's. */
-static bool xlat_fault(struct cpu *c, const struct cpu_insn *i, uint64_t va, bool write,
-		       const struct cpu_xlat *x)
+bool cpu_xlat_fault(struct cpu *c, const struct cpu_insn *i, uint64_t va, uint32_t iss,
+		    const struct cpu_xlat *x)
 {
 	if (x->err) {
 		c->exit_errno = -x->err;
 		return stop(c, i, CPU_EXIT_ERROR);
 	}
-	return data_abort(c, i, va, x->fsc | (write ? ISS_WNR : 0));
+	if (x->stage2)
+		iss = 0;
+	return data_abort(c, i, cpu_fault_address(x, va), x->fsc | iss);
+}
+
+static uint32_t wnr(bool write)
+{
+	return write ? ISS_WNR : 0;
 }
 
 static unsigned acc_bytes(uint32_t acc)
@@ -57,11 +63,14 @@ static bool resolve(struct cpu *c, const struct cpu_insn *i, uint64_t va, uint32
 	bool unaligned = va & ((acc_bytes(acc) >> !!(acc & ACC_PAIR)) - 1);
 
 	if (unaligned && ((acc & ACC_ALIGNED) || (c->sr[SR_SCTLR_EL1] & SCTLR_A)))
-		return data_abort(c, i, va, FSC_ALIGNMENT | (write ? ISS_WNR : 0));
-	if (!cpu_translate(c, va, write ? CPU_WRITE : CPU_READ, acc & ACC_UNPRIV, x))
-		return xlat_fault(c, i, va, write, x);
+		return data_abort(c, i, va, FSC_ALIGNMENT | wnr(write));
+	bool fine = cpu_translate(c, va, write ? CPU_WRITE : CPU_READ, acc & ACC_UNPRIV, x);
+
+	/* The memory type is known if stage 1 was fine, and alignment comes before stage 2. */
 	if (x->device && (unaligned || (acc & ACC_ZVA)))
-		return data_abort(c, i, va, FSC_ALIGNMENT | (write ? ISS_WNR : 0));
+		return data_abort(c, i, va, FSC_ALIGNMENT | wnr(write));
+	if (!fine)
+		return cpu_xlat_fault(c, i, va, wnr(write), x);
 	return am_likely(!c->debug) ||
 	       !cpu_debug_watch(c, i, va, acc_bytes(acc), write, acc & ACC_UNPRIV);
 }
@@ -69,7 +78,7 @@ static bool resolve(struct cpu *c, const struct cpu_insn *i, uint64_t va, uint32
 /* The syndrome that ESR_EL2 would hold for a device access (DDI 0487 D17.2.37, data abort). */
 static uint64_t device_syndrome(uint32_t acc, bool write)
 {
-	uint64_t esr = ESR(EC_DABT_LOW, 0x07 | (write ? ISS_WNR : 0)); /* translation, level 3 */
+	uint64_t esr = ESR(EC_DABT_LOW, 0x07 | wnr(write)); /* translation, level 3 */
 
 	if (!(acc & ACC_ISV))
 		return esr;
@@ -89,7 +98,7 @@ static bool device_access(struct cpu *c, const struct cpu_insn *i, uint64_t va, 
 		case CPU_MMIO_DONE:
 			return true;
 		case CPU_MMIO_ABORT:
-			return data_abort(c, i, va, FSC_EXTERNAL | (write ? ISS_WNR : 0));
+			return data_abort(c, i, va, FSC_EXTERNAL);
 		case CPU_MMIO_EXIT:
 			break;
 		}
@@ -177,10 +186,10 @@ static bool resolve_split(struct cpu *c, const struct cpu_insn *i, uint64_t va, 
 	if (!resolve(c, i, va, acc, write, &x[0]))
 		return false;
 	if (!cpu_translate(c, va2, write ? CPU_WRITE : CPU_READ, acc & ACC_UNPRIV, &x[1]))
-		return xlat_fault(c, i, va2, write, &x[1]);
+		return cpu_xlat_fault(c, i, va2, wnr(write), &x[1]);
 	for (int n = 0; n < 2; n++) {
 		if (x[n].device)
-			return data_abort(c, i, va, FSC_ALIGNMENT | (write ? ISS_WNR : 0));
+			return data_abort(c, i, va, FSC_ALIGNMENT | wnr(write));
 		if (!x[n].host || (write && !x[n].host_writable)) {
 			uint64_t none = 0;
 
@@ -299,7 +308,7 @@ bool cpu_probe(struct cpu *c, const struct cpu_insn *i, uint64_t va, unsigned le
 		uint64_t va2 = va + bytes_in_page(va);
 
 		if (!cpu_translate(c, va2, write ? CPU_WRITE : CPU_READ, acc & ACC_UNPRIV, &x))
-			return xlat_fault(c, i, va2, write, &x);
+			return cpu_xlat_fault(c, i, va2, wnr(write), &x);
 	}
 	return am_likely(!c->debug) || !cpu_debug_watch(c, i, va, len, write, acc & ACC_UNPRIV);
 }
@@ -309,8 +318,6 @@ bool cpu_maintain(struct cpu *c, const struct cpu_insn *i, uint64_t va, bool wri
 {
 	if (cpu_translate(c, va, write ? CPU_WRITE : CPU_READ, false, x))
 		return true;
-	if (x->err)
-		return xlat_fault(c, i, va, write, x);
 	/* WnR is 1 for cache maintenance whatever was checked (D17.2.37). */
-	return data_abort(c, i, va, x->fsc | ISS_CM | ISS_WNR);
+	return cpu_xlat_fault(c, i, va, ISS_CM | ISS_WNR, x);
 }

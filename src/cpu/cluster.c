@@ -11,9 +11,20 @@ struct cpu_cluster *cpu_cluster_create(unsigned max_cpus)
 {
 	struct cpu_cluster *cl = calloc(1, sizeof(*cl) + max_cpus * sizeof(cl->cpus[0]));
 
-	if (cl)
-		cl->max_cpus = max_cpus;
+	if (!cl)
+		return NULL;
+	cl->max_cpus = max_cpus;
+	cl->pa_bits = 52;
 	return cl;
+}
+
+void cpu_cluster_set_pa_bits(struct cpu_cluster *cl, unsigned bits)
+{
+	static const uint8_t sizes[] = {32, 36, 40, 42, 44, 48, 52};
+
+	cl->pa_bits = sizes[0];
+	for (unsigned n = 1; n < AM_ARRAY_SIZE(sizes) && sizes[n] <= bits; n++)
+		cl->pa_bits = sizes[n];
 }
 
 void cpu_cluster_destroy(struct cpu_cluster *cl)
@@ -42,24 +53,48 @@ void cpu_code_changed_all(struct cpu_cluster *cl)
 		atomic_fetch_add_explicit(&cl->generation[n], 1, memory_order_release);
 }
 
-static void post(struct cpu *c, enum cpu_request_kind kind, uint64_t arg)
+/* Add [first, last] to a request of the same kind that it touches. */
+static bool merge(struct cpu_request *r, enum cpu_request_kind kind, uint64_t first, uint64_t last)
+{
+	if (r->kind != kind || kind == CPU_REQ_FLUSH_ASID)
+		return false;
+	if ((r->last != UINT64_MAX && first > r->last + 1) ||
+	    (last != UINT64_MAX && r->first > last + 1))
+		return false;
+	if (first < r->first)
+		r->first = first;
+	if (last > r->last)
+		r->last = last;
+	return true;
+}
+
+static void add(struct cpu_shootdown *s, enum cpu_request_kind kind, uint64_t first, uint64_t last)
+{
+	if (kind == CPU_REQ_FLUSH_ALL) {
+		s->overflow = true;
+	} else if (s->nr && merge(&s->req[s->nr - 1], kind, first, last)) {
+		return;
+	} else if (s->nr == CPU_REQUESTS) {
+		s->overflow = true;
+		s->unmap |= kind == CPU_REQ_UNMAP;
+	} else {
+		s->req[s->nr++] = (struct cpu_request){kind, first, last};
+	}
+}
+
+static void post(struct cpu *c, enum cpu_request_kind kind, uint64_t first, uint64_t last)
 {
 	struct cpu_shootdown *s = c->requests;
 
 	am_lock(&s->lock);
-	if (kind == CPU_REQ_UNMAP)
-		s->unmap = true;
-	else if (kind == CPU_REQ_FLUSH_ALL || s->nr == CPU_REQUESTS)
-		s->overflow = true;
-	else
-		s->req[s->nr++] = (struct cpu_request){kind, arg};
+	add(s, kind, first, last);
 	atomic_fetch_add(&s->posted, 1);
 	am_unlock(&s->lock);
 	atomic_store(&c->attention, 1);
 }
 
-void cpu_broadcast(struct cpu_cluster *cl, struct cpu *self, enum cpu_request_kind kind,
-		   uint64_t arg)
+void cpu_broadcast_range(struct cpu_cluster *cl, struct cpu *self, enum cpu_request_kind kind,
+			 uint64_t first, uint64_t last)
 {
 	unsigned nr = atomic_load_explicit(&cl->nr, memory_order_acquire);
 
@@ -67,7 +102,28 @@ void cpu_broadcast(struct cpu_cluster *cl, struct cpu *self, enum cpu_request_ki
 		struct cpu *c = atomic_load_explicit(&cl->cpus[n], memory_order_acquire);
 
 		if (c && c != self)
-			post(c, kind, arg);
+			post(c, kind, first, last);
+	}
+}
+
+static void serve(struct cpu *c, const struct cpu_request *r)
+{
+	switch (r->kind) {
+	case CPU_REQ_FLUSH_VA:
+		cpu_mmu_flush_va(c, r->first, r->last);
+		break;
+	case CPU_REQ_FLUSH_ASID:
+		cpu_mmu_flush_asid(c, r->first);
+		break;
+	case CPU_REQ_UNMAP:
+		cpu_mmu_unmap(c, r->first, r->last);
+		cpu_code_drop(c, r->first, r->last);
+		break;
+	case CPU_REQ_PROTECT:
+		cpu_mmu_protect(c, r->first, r->last);
+		break;
+	default:
+		cpu_mmu_flush_all(c);
 	}
 }
 
@@ -90,18 +146,15 @@ void cpu_serve_requests(struct cpu *c)
 	posted = atomic_load_explicit(&s->posted, memory_order_relaxed);
 	am_unlock(&s->lock);
 
-	if (overflow || unmap) {
+	if (overflow)
 		cpu_mmu_flush_all(c);
-	} else {
-		for (unsigned n = 0; n < nr; n++) {
-			if (req[n].kind == CPU_REQ_FLUSH_VA)
-				cpu_mmu_flush_va(c, req[n].arg);
-			else
-				cpu_mmu_flush_asid(c, req[n].arg);
-		}
+	if (unmap) {
+		cpu_mmu_unmap(c, 0, UINT64_MAX);
+		cpu_code_flush(c);
 	}
-	if (unmap)
-		c->code_stale = true;
+	/* Even after an overflow: those that came before may be about code. */
+	for (unsigned n = 0; n < nr; n++)
+		serve(c, &req[n]);
 	atomic_store(&s->done, posted);
 }
 
@@ -146,8 +199,23 @@ void cpu_broadcast_wait(struct cpu_cluster *cl, struct cpu *self)
 	}
 }
 
+static void change_memory(struct cpu_cluster *cl, enum cpu_request_kind kind, uint64_t ipa,
+			  uint64_t len)
+{
+	if (!len)
+		return;
+	uint64_t last = len - 1 > UINT64_MAX - ipa ? UINT64_MAX : ipa + len - 1;
+
+	cpu_broadcast_range(cl, NULL, kind, ipa & CPU_PAGE_MASK, last | ~CPU_PAGE_MASK);
+	cpu_broadcast_wait(cl, NULL);
+}
+
 void cpu_cluster_unmap(struct cpu_cluster *cl, uint64_t ipa, uint64_t len)
 {
-	cpu_broadcast(cl, NULL, CPU_REQ_UNMAP, 0);
-	cpu_broadcast_wait(cl, NULL);
+	change_memory(cl, CPU_REQ_UNMAP, ipa, len);
+}
+
+void cpu_cluster_write_protect(struct cpu_cluster *cl, uint64_t ipa, uint64_t len)
+{
+	change_memory(cl, CPU_REQ_PROTECT, ipa, len);
 }

@@ -19,15 +19,16 @@
 #define CPU_GENERATIONS 4096
 
 enum cpu_request_kind {
-	CPU_REQ_FLUSH_ALL, /* TLBs */
-	CPU_REQ_FLUSH_VA,
-	CPU_REQ_FLUSH_ASID,
-	CPU_REQ_UNMAP, /* TLBs and pre-decoded code: host memory went away */
+	CPU_REQ_FLUSH_ALL,  /* TLBs */
+	CPU_REQ_FLUSH_VA,   /* virtual addresses [first, last] */
+	CPU_REQ_FLUSH_ASID, /* first */
+	CPU_REQ_UNMAP,	    /* IPAs [first, last]: TLBs and pre-decoded code */
+	CPU_REQ_PROTECT,    /* IPAs [first, last]: permission to write */
 };
 
 struct cpu_request {
 	enum cpu_request_kind kind;
-	uint64_t arg;
+	uint64_t first, last;
 };
 
 #define CPU_REQUESTS 32
@@ -36,7 +37,8 @@ struct cpu_request {
 struct cpu_shootdown {
 	struct am_lock lock; /* nr, overflow, unmap, req[] */
 	unsigned nr;
-	bool overflow, unmap;
+	bool overflow; /* instead of req[]: all TLBs */
+	bool unmap;    /* ... and all pre-decoded code */
 	struct cpu_request req[CPU_REQUESTS];
 	atomic_uint posted;  /* counts requests; written under the lock */
 	atomic_uint done;    /* value of posted when the mailbox was last emptied */
@@ -45,18 +47,25 @@ struct cpu_shootdown {
 
 struct cpu_cluster {
 	unsigned max_cpus;
-	atomic_uint nr; /* cpus[] beyond are NULL */
+	unsigned pa_bits; /* what ID_AA64MMFR0_EL1.PARange says; 52: also LPA, LVA and LPA2 */
+	atomic_uint nr;	  /* cpus[] beyond are NULL */
 	atomic_uint generation[CPU_GENERATIONS];
 	_Atomic uint64_t id_changed[CPU_ID_REGS]; /* what user space changed, XOR (idreg.c) */
 	_Atomic(struct cpu *) cpus[];
 };
 
 /* Ask every vCPU of the cluster but @self (NULL: all) for it. */
-void cpu_broadcast(struct cpu_cluster *cl, struct cpu *self, enum cpu_request_kind kind,
-		   uint64_t arg);
-/* Wait until what was broadcast so far is done everywhere. @self goes on serving its own. */
+void cpu_broadcast_range(struct cpu_cluster *cl, struct cpu *self, enum cpu_request_kind kind,
+			 uint64_t first, uint64_t last);
+static inline void cpu_broadcast(struct cpu_cluster *cl, struct cpu *self,
+				 enum cpu_request_kind kind, uint64_t arg)
+{
+	cpu_broadcast_range(cl, self, kind, arg, arg);
+}
+/* Wait until what was broadcast so far is done everywhere. @self goes on serving its own, and must
+ * continue through cpu_enter(). */
 void cpu_broadcast_wait(struct cpu_cluster *cl, struct cpu *self);
-/* Empty the own mailbox. True if pre-decoded code was dropped. */
+/* Empty the own mailbox. Pre-decoded code may be gone then, even what is being executed. */
 void cpu_serve_requests(struct cpu *c);
 /* Around cpu_run(). */
 void cpu_enter_guest(struct cpu *c);

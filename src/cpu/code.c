@@ -111,6 +111,46 @@ void cpu_code_flush(struct cpu *c)
 	c->page_va = ~UINT64_C(0); /* no address is within 4096 bytes above: never matches */
 }
 
+/* Unlink what is in the range from one chain. */
+static unsigned drop_from(struct cpu_code **link, uint64_t first, uint64_t last)
+{
+	unsigned dropped = 0;
+
+	while (*link) {
+		struct cpu_code *code = *link;
+
+		if (code->ipa < first || code->ipa > last) {
+			link = &code->hash_next;
+			continue;
+		}
+		*link = code->hash_next;
+		free(code);
+		dropped++;
+	}
+	return dropped;
+}
+
+void cpu_code_drop(struct cpu *c, uint64_t first, uint64_t last)
+{
+	struct cpu_code_cache *cc = c->codes;
+	unsigned dropped = 0;
+
+	if ((last - first) >> 12 < HASH_SIZE / 4) {
+		for (uint64_t n = 0; n <= (last - first) >> 12; n++)
+			dropped += drop_from(&cc->hash[hash_ipa(first + (n << 12))], first, last);
+	} else {
+		for (unsigned n = 0; n < HASH_SIZE; n++)
+			dropped += drop_from(&cc->hash[n], first, last);
+	}
+	if (!dropped)
+		return;
+	AM_TRACE(cpu_code_flush, c->id, dropped);
+	cc->nr -= dropped;
+	cpu_mmu_flush_fetch(c);
+	c->code = NULL;
+	c->page_va = ~UINT64_C(0);
+}
+
 struct cpu_code *cpu_code_get(struct cpu *c, uint64_t ipa, const uint8_t *host)
 {
 	struct cpu_code_cache *cc = c->codes;

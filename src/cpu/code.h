@@ -34,6 +34,8 @@ void cpu_code_cache_destroy(struct cpu_code_cache *cc);
 struct cpu_code *cpu_code_get(struct cpu *c, uint64_t ipa, const uint8_t *host);
 /* Forget everything. The caller must re-enter by cpu_enter() before executing further. */
 void cpu_code_flush(struct cpu *c);
+/* Forget the pages whose IPA is in [first, last]; as cpu_code_flush() to the caller. */
+void cpu_code_drop(struct cpu *c, uint64_t first, uint64_t last);
 /* Slow part of cpu_code_revalidate(). */
 void cpu_code_renew(struct cpu *c, struct cpu_code *code);
 

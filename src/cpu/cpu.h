@@ -68,6 +68,12 @@ struct cpu_page {
 	uint8_t *host; /* the 4 KiB page's first byte; NULL: no memory there */
 	bool writable;
 	bool for_write; /* set by the caller: a store wants it */
+	/*
+	 * Set by the callee instead of host: no such address. The guest takes an abort with fault
+	 * status @refused_fsc: 0x00, or 0x10 where the machine has that address but not the VM.
+	 */
+	bool refused;
+	uint8_t refused_fsc;
 };
 
 /* What surrounds the CPU. Called by the vCPU's own thread. */
@@ -176,6 +182,11 @@ struct cpu {
 /* All vCPUs of one VM: those that TLB and cache maintenance reach. */
 struct cpu_cluster *cpu_cluster_create(unsigned max_cpus);
 void cpu_cluster_destroy(struct cpu_cluster *cl);
+/*
+ * Before the first vCPU: the size of physical addresses, at most @bits; one of 32, 36, 40, 42, 44,
+ * 48 and 52, which it is if nobody says anything.
+ */
+void cpu_cluster_set_pa_bits(struct cpu_cluster *cl, unsigned bits);
 
 /*
  * A vCPU in its reset state, at index @id of the cluster; NULL without memory. @mpidr is what
@@ -201,9 +212,13 @@ void cpu_complete_mmio(struct cpu *c, uint64_t value);
 void cpu_set_irq(struct cpu *c, bool irq, bool fiq);
 /* Any thread: cpu_run() calls ops->tick and looks at its lines soon. */
 void cpu_kick(struct cpu *c);
-/* Any thread: memory [ipa, ipa + len) is mapped differently from now on. Returns when no vCPU
- * uses the old mapping. Not from a thread that is inside cpu_run() of this cluster. */
+/*
+ * Any thread that is not inside cpu_run() of this cluster: memory [ipa, ipa + len) is mapped
+ * differently from now on, or may no longer be written without asking ops->map. They return when no
+ * vCPU goes by what it was told before. An @len of UINT64_MAX: all from @ipa on.
+ */
 void cpu_cluster_unmap(struct cpu_cluster *cl, uint64_t ipa, uint64_t len);
+void cpu_cluster_write_protect(struct cpu_cluster *cl, uint64_t ipa, uint64_t len);
 
 /* True if an interrupt would be taken now or would wake WFI (masks do not matter for WFI). */
 bool cpu_irq_pending(const struct cpu *c);

@@ -200,7 +200,7 @@ static bool breakpoint_matches(const struct cpu *c, unsigned n)
 		return false;
 	if (type == 2) /* unlinked context */
 		return n >= CPU_BREAKPOINTS - 2 && context_matches(c, n);
-	if (type > 1 || (vr ^ c->pc) & UINT64_C(0x1fffffffffffc))
+	if (type > 1 || (vr ^ c->pc) & AM_MASK(52, 2))
 		return false;
 	return type == 0 || link_matches(c, am_bits(cr, 19, 16));
 }
@@ -251,10 +251,10 @@ bool cpu_debug_watch(struct cpu *c, const struct cpu_insn *i, uint64_t va, unsig
 {
 	if (!(c->debug & CPU_DEBUG_WATCH))
 		return false;
-	va = am_sext(va, 49);
+	va = am_sext(va, 53);
 	for (unsigned n = 0; n < CPU_WATCHPOINTS; n++) {
 		uint64_t cr = wcr(c, n);
-		uint64_t vr = am_sext(reg(c, c->host_debug.wvr, SR_DBGWVR0, n), 49);
+		uint64_t vr = am_sext(reg(c, c->host_debug.wvr, SR_DBGWVR0, n), 53);
 
 		if (!(cr & 1) || !am_bit(cr, 3 + write) || !level_matches(cr, as_el0 ? 0 : c->el) ||
 		    !address_matches(cr, vr, va, size))

@@ -130,7 +130,7 @@ static void tlbi(struct cpu *c, const struct cpu_insn *i, enum cpu_request_kind 
 	AM_TRACE(cpu_tlbi, c->id, i->imm, (unsigned long long)arg);
 	switch (kind) {
 	case CPU_REQ_FLUSH_VA:
-		cpu_mmu_flush_va(c, arg);
+		cpu_mmu_flush_va(c, arg, arg | ~CPU_PAGE_MASK);
 		break;
 	case CPU_REQ_FLUSH_ASID:
 		cpu_mmu_flush_asid(c, arg);
@@ -139,7 +139,7 @@ static void tlbi(struct cpu *c, const struct cpu_insn *i, enum cpu_request_kind 
 		cpu_mmu_flush_all(c);
 	}
 	if (am_bits(i->imm, 6, 3) == 3) {
-		cpu_broadcast(c->cluster, c, kind, arg);
+		cpu_broadcast_range(c->cluster, c, kind, arg, arg | ~CPU_PAGE_MASK);
 		c->dsb_waits = true;
 	}
 }
@@ -170,23 +170,32 @@ CPU_OP(op_tlbi_asid)
 
 /* ---- Address translation ---- */
 
-/* PAR_EL1 (D17.2.108): address and attributes, or the fault. */
-static void address_translate(struct cpu *c, uint64_t va, unsigned el, bool write)
+/*
+ * PAR_EL1 (D17.2.108): address and attributes, or the fault. Where stage 2 or the host fails the
+ * walk, PAR_EL1 stays and the instruction takes a data abort. False: return c->next.
+ */
+static bool address_translate(struct cpu *c, const struct cpu_insn *i, uint64_t va, unsigned el,
+			      bool write)
 {
 	bool pan = c->pan;
 	struct cpu_xlat x;
 
 	c->pan = false; /* without FEAT_PAN2 these do not look at it */
-	if (cpu_walk(c, cpu_untag(c, va), write ? CPU_WRITE : CPU_READ, el, &x)) {
+	bool fine = cpu_walk(c, cpu_untag(c, va), write ? CPU_WRITE : CPU_READ, el, &x);
+
+	c->pan = pan;
+	if (fine) {
 		uint64_t attr = x.device ? 0x00 : 0xff;
 		uint64_t sh = x.device ? 2 : 3;
 
 		c->sr[SR_PAR_EL1] =
 		    (x.ipa & CPU_PAGE_MASK) | attr << 56 | sh << 7 | 1u << 11 | 1u << 9;
-	} else {
-		c->sr[SR_PAR_EL1] = 1u | (uint64_t)x.fsc << 1 | 1u << 11;
+		return true;
 	}
-	c->pan = pan;
+	if (x.err || x.stage2)
+		return cpu_xlat_fault(c, i, va, 0, &x);
+	c->sr[SR_PAR_EL1] = 1u | (uint64_t)x.fsc << 1 | 1u << 11;
+	return true;
 }
 
 CPU_OP(op_at)
@@ -194,7 +203,8 @@ CPU_OP(op_at)
 	if (c->el == 0)
 		return cpu_undefined(c, i);
 	/* op2: 0 E1R, 1 E1W, 2 E0R, 3 E0W. */
-	address_translate(c, c->r[i->rd], !(i->imm & 2), i->imm & 1);
+	if (!address_translate(c, i, c->r[i->rd], !(i->imm & 2), i->imm & 1))
+		return c->next;
 	CPU_NEXT();
 }
 

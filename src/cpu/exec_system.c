@@ -219,9 +219,10 @@ CPU_OP(op_dsb)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (am_unlikely(c->dsb_waits)) {
 		c->dsb_waits = false;
+		uint64_t next = cpu_pc(c, i) + 4;
+
 		cpu_broadcast_wait(c->cluster, c);
-		if (c->code_stale)
-			CPU_RESUME(cpu_enter(c, cpu_pc(c, i) + 4));
+		CPU_RESUME(cpu_enter(c, next));
 	}
 	CPU_NEXT();
 }

@@ -49,9 +49,36 @@ static unsigned index_of(const struct cpu_sysreg *r)
 	return r->id & (CPU_ID_REGS - 1);
 }
 
+static uint64_t set_field(uint64_t v, unsigned b, uint64_t field)
+{
+	return (v & ~FIELD(b)) | field << b;
+}
+
+/* What there is: the table's row, but for what the size of physical addresses decides. */
+static uint64_t implemented(const struct cpu_cluster *cl, const struct cpu_sysreg *r)
+{
+	static const uint8_t parange[] = {32, 36, 40, 42, 44, 48, 52};
+	uint64_t v = r->reset;
+
+	if (cl->pa_bits == 52)
+		return v;
+	if (index_of(r) == ID(7, 2))
+		return set_field(v, 16, 0); /* VARange */
+	if (index_of(r) != ID(7, 0))
+		return v;
+	for (unsigned n = 0; n < AM_ARRAY_SIZE(parange); n++) {
+		if (parange[n] == cl->pa_bits)
+			v = set_field(v, 0, n);
+	}
+	v = set_field(v, 20, 1);    /* TGran16 without 52 bits */
+	v = set_field(v, 28, 0);    /* TGran4 */
+	v = set_field(v, 32, 2);    /* TGran16_2 */
+	return set_field(v, 40, 2); /* TGran4_2 */
+}
+
 uint64_t cpu_id_read(struct cpu *c, const struct cpu_sysreg *r)
 {
-	return r->reset ^
+	return implemented(c->cluster, r) ^
 	       atomic_load_explicit(&c->cluster->id_changed[index_of(r)], memory_order_relaxed);
 }
 
@@ -73,15 +100,16 @@ static bool field_fits(unsigned index, unsigned b, unsigned v, unsigned have)
 int cpu_id_write(struct cpu *c, const struct cpu_sysreg *r, uint64_t v)
 {
 	unsigned index = index_of(r);
+	uint64_t most = implemented(c->cluster, r);
 
 	for (unsigned b = 0; b < 64; b += 4) {
-		unsigned field = am_bits(v, b + 3, b), have = am_bits(r->reset, b + 3, b);
+		unsigned field = am_bits(v, b + 3, b), have = am_bits(most, b + 3, b);
 
 		if (field == have)
 			continue;
 		if (!am_bit(writable[index], b) || !field_fits(index, b, field, have))
 			return -EINVAL;
 	}
-	atomic_store_explicit(&c->cluster->id_changed[index], v ^ r->reset, memory_order_relaxed);
+	atomic_store_explicit(&c->cluster->id_changed[index], v ^ most, memory_order_relaxed);
 	return 0;
 }

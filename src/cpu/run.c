@@ -56,7 +56,7 @@ static bool attend(struct cpu *c)
 /* The fetch at c->pc failed. */
 static void fetch_abort(struct cpu *c, const struct cpu_xlat *x)
 {
-	c->sr[SR_FAR_EL1] = c->pc;
+	c->sr[SR_FAR_EL1] = cpu_fault_address(x, c->pc);
 	cpu_take_exception(c, VEC_SYNC, c->pc, ESR(c->el ? EC_IABT_SAME : EC_IABT_LOW, x->fsc));
 }
 

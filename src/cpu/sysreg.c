@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "cpu/cluster.h"
 #include "cpu/run.h"
 #include "cpu/tlb.h"
 
@@ -41,6 +42,11 @@ static void write_regime(struct cpu *c, const struct cpu_sysreg *r, uint64_t v)
 	if (c->sr[r->sr] != old)
 		cpu_mmu_flush_all(c);
 	cpu_update_context(c);
+}
+
+static void write_tcr(struct cpu *c, const struct cpu_sysreg *r, uint64_t v)
+{
+	write_regime(c, r, c->cluster->pa_bits == 52 ? v : v & ~TCR_DS);
 }
 
 static void write_context(struct cpu *c, const struct cpu_sysreg *r, uint64_t v)
@@ -311,10 +317,11 @@ static const struct cpu_sysreg rows[] = {
     /* RDM, LSE, CRC32. */
     IDREG(ID_AA64ISAR0_EL1, 6, 0, 0x0000000010210000),
     IDZERO(6, 1), IDZERO(6, 2), IDZERO(6, 3), IDZERO(6, 4), IDZERO(6, 5), IDZERO(6, 6), IDZERO(6, 7),
-    /* 4K, 16K, 64K granules, 16-bit ASIDs, 48-bit addresses. */
-    IDREG(ID_AA64MMFR0_EL1, 7, 0, 0x0000000000100025),
+    /* 4K and 16K granules with LPA2, 64K, at both stages; 16-bit ASIDs, 52-bit addresses. */
+    IDREG(ID_AA64MMFR0_EL1, 7, 0, 0x0000032310200026),
     IDREG(ID_AA64MMFR1_EL1, 7, 1, 0x0000000000100000), /* PAN */
-    IDZERO(7, 2), IDZERO(7, 3), IDZERO(7, 4), IDZERO(7, 5), IDZERO(7, 6), IDZERO(7, 7),
+    IDREG(ID_AA64MMFR2_EL1, 7, 2, 0x0000000000010000), /* LVA */
+    IDZERO(7, 3), IDZERO(7, 4), IDZERO(7, 5), IDZERO(7, 6), IDZERO(7, 7),
     /* RAS: no error records, so the rest is zero (DDI 0587 2.4). */
     RAZWI(ERRIDR_EL1, 3, 0), RAZWI(ERRSELR_EL1, 3, 1), RAZWI(ERXFR_EL1, 4, 0),
     RAZWI(ERXCTLR_EL1, 4, 1), RAZWI(ERXSTATUS_EL1, 4, 2), RAZWI(ERXADDR_EL1, 4, 3),
@@ -333,7 +340,7 @@ static const struct cpu_sysreg rows[] = {
     {HOLDS(CPACR_EL1), ID(0, 1, 0, 2), .flags = EL1_RW | SYSREG_SLOW, .mask = 0x10300000, .write = write_context},
     {HOLDS(TTBR0_EL1), ID(0, 2, 0, 0), .flags = EL1_RW | SYSREG_SLOW, .mask = ALL, .reset = UNKNOWN, .write = write_context},
     {HOLDS(TTBR1_EL1), ID(0, 2, 0, 1), .flags = EL1_RW | SYSREG_SLOW, .mask = ALL, .reset = UNKNOWN, .write = write_context},
-    {HOLDS(TCR_EL1), ID(0, 2, 0, 2), .flags = EL1_RW | SYSREG_SLOW, .mask = 0x0000007fffffffff, .write = write_regime},
+    {HOLDS(TCR_EL1), ID(0, 2, 0, 2), .flags = EL1_RW | SYSREG_SLOW, .mask = TCR_DS | 0x0000007fffffffff, .write = write_tcr},
     {PLAIN(AFSR0_EL1), ID(0, 5, 1, 0), .flags = EL1_RW, .mask = ALL, .reset = UNKNOWN},
     {PLAIN(AFSR1_EL1), ID(0, 5, 1, 1), .flags = EL1_RW, .mask = ALL, .reset = UNKNOWN},
     {PLAIN(ESR_EL1), ID(0, 5, 2, 0), .flags = EL1_RW, .mask = ALL, .reset = UNKNOWN},

@@ -96,6 +96,9 @@ void cpu_sysreg_reset(struct cpu *c);
 uint64_t cpu_id_read(struct cpu *c, const struct cpu_sysreg *r);
 int cpu_id_write(struct cpu *c, const struct cpu_sysreg *r, uint64_t v);
 
+/* TCR_EL1: descriptors of 4K and 16K granules hold 52-bit addresses (FEAT_LPA2). */
+#define TCR_DS (UINT64_C(1) << 59)
+
 /* Bits of MDSCR_EL1 (DDI 0487 D2). */
 enum { MDSCR_SS = 1 << 0, MDSCR_KDE = 1 << 13, MDSCR_MDE = 1 << 15 };
 

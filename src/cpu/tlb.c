@@ -8,7 +8,8 @@
 #include "cpu/code.h"
 #include "cpu/sysreg.h"
 
-#define NO_TAG (~UINT64_C(0))
+#define NO_TAG	     (~UINT64_C(0))
+#define FSC_EXTERNAL 0x10
 
 /* struct cpu_tlb_entry.ipa: page address, then log2 of the block in bits 6:1, nG in bit 0. */
 static unsigned entry_log2(const struct cpu_tlb_entry *e)
@@ -21,8 +22,10 @@ static void bank_flush(struct cpu_bank *b)
 	if (!b->used)
 		return;
 	memset(&b->data, 0xff, sizeof(b->data));
-	memset(&b->fetch, 0xff, sizeof(b->fetch));
-	b->used = b->blocks = b->not_global = false;
+	memset(&b->fetch.e, 0xff, sizeof(b->fetch.e));
+	b->used = b->not_global = false;
+	b->blocks_first = UINT64_MAX;
+	b->blocks_last = 0;
 }
 
 static void entry_drop(struct cpu_tlb_entry *e)
@@ -30,33 +33,47 @@ static void entry_drop(struct cpu_tlb_entry *e)
 	e->rtag = e->wtag = NO_TAG;
 }
 
-static uint64_t entry_tag(const struct cpu_tlb_entry *e)
+/* Does the block of 2^@log2 bytes around @tag touch [first, last]? */
+static bool touches(uint64_t tag, unsigned log2, uint64_t first, uint64_t last)
 {
-	return e->rtag != NO_TAG ? e->rtag : e->wtag;
+	return (tag >> log2) >= first >> log2 && (tag >> log2) <= last >> log2;
 }
 
-static void bank_flush_va(struct cpu_bank *b, uint64_t va)
+static void bank_scan_va(struct cpu_bank *b, uint64_t first, uint64_t last)
+{
+	for (unsigned n = 0; n < CPU_TLB_SIZE; n++) {
+		struct cpu_tlb_entry *e = &b->data.e[n];
+
+		if (e->rtag != NO_TAG && touches(e->rtag, entry_log2(e), first, last))
+			entry_drop(e);
+	}
+	for (unsigned n = 0; n < CPU_FETCH_SIZE; n++) {
+		uint64_t tag = b->fetch.e[n].tag;
+
+		if (tag != NO_TAG && touches(tag, b->fetch.log2[n], first, last))
+			b->fetch.e[n].tag = NO_TAG;
+	}
+}
+
+static void bank_flush_va(struct cpu_bank *b, uint64_t first, uint64_t last)
 {
 	if (!b->used)
 		return;
-	if (b->blocks) {
-		for (unsigned n = 0; n < CPU_TLB_SIZE; n++) {
-			struct cpu_tlb_entry *e = &b->data.e[n];
-			uint64_t tag = entry_tag(e);
-
-			if (tag != NO_TAG && (tag ^ va) >> entry_log2(e) == 0)
-				entry_drop(e);
-		}
-		memset(&b->fetch, 0xff, sizeof(b->fetch));
+	if ((last >= b->blocks_first && first <= b->blocks_last) ||
+	    (last - first) >> 12 >= CPU_TLB_SIZE / 4) {
+		bank_scan_va(b, first, last);
 		return;
 	}
-	struct cpu_tlb_entry *e = &b->data.e[va >> 12 & (CPU_TLB_SIZE - 1)];
-	struct cpu_fetch_entry *f = &b->fetch.e[va >> 12 & (CPU_FETCH_SIZE - 1)];
+	for (uint64_t n = 0; n <= (last - first) >> 12; n++) {
+		uint64_t page = (first & CPU_PAGE_MASK) + (n << 12);
+		struct cpu_tlb_entry *e = &b->data.e[page >> 12 & (CPU_TLB_SIZE - 1)];
+		struct cpu_fetch_entry *f = &b->fetch.e[page >> 12 & (CPU_FETCH_SIZE - 1)];
 
-	if (entry_tag(e) == (va & CPU_PAGE_MASK))
-		entry_drop(e);
-	if (f->tag == (va & CPU_PAGE_MASK))
-		f->tag = NO_TAG;
+		if (e->rtag == page)
+			entry_drop(e);
+		if (f->tag == page)
+			f->tag = NO_TAG;
+	}
 }
 
 struct cpu_mmu *cpu_mmu_create(void)
@@ -73,6 +90,8 @@ struct cpu_mmu *cpu_mmu_create(void)
 		m->kernel[n].used = true;
 		bank_flush(&m->kernel[n]);
 	}
+	memset(m->tables, 0xff, sizeof(m->tables));
+	m->regime[0].tcr = m->regime[1].tcr = UINT64_MAX; /* no such value */
 	m->user_now = &m->user[0];
 	return m;
 }
@@ -121,21 +140,62 @@ void cpu_mmu_select(struct cpu *c)
 	c->tlb = c->el ? &m->kernel[c->pan].data : c->tlb_user;
 }
 
+static struct cpu_bank *bank_nth(struct cpu *c, unsigned n)
+{
+	return n < CPU_USER_BANKS ? &c->mmu->user[n] : &c->mmu->kernel[n - CPU_USER_BANKS];
+}
+
+#define BANKS (CPU_USER_BANKS + 2u)
+
 void cpu_mmu_flush_all(struct cpu *c)
 {
-	for (unsigned n = 0; n < CPU_USER_BANKS; n++)
-		bank_flush(&c->mmu->user[n]);
-	bank_flush(&c->mmu->kernel[0]);
-	bank_flush(&c->mmu->kernel[1]);
+	for (unsigned n = 0; n < BANKS; n++)
+		bank_flush(bank_nth(c, n));
 }
 
 /* By address only: dropping more than the ASID asks for is allowed (DDI 0487 D8.14). */
-void cpu_mmu_flush_va(struct cpu *c, uint64_t va)
+void cpu_mmu_flush_va(struct cpu *c, uint64_t first, uint64_t last)
 {
-	for (unsigned n = 0; n < CPU_USER_BANKS; n++)
-		bank_flush_va(&c->mmu->user[n], va);
-	bank_flush_va(&c->mmu->kernel[0], va);
-	bank_flush_va(&c->mmu->kernel[1], va);
+	for (unsigned n = 0; n < BANKS; n++)
+		bank_flush_va(bank_nth(c, n), first, last);
+}
+
+static bool entry_in(const struct cpu_tlb_entry *e, uint64_t first, uint64_t last)
+{
+	uint64_t ipa = e->ipa & CPU_PAGE_MASK;
+
+	return e->rtag != NO_TAG && ipa >= first && ipa <= last;
+}
+
+/* Fetch entries go with their pre-decoded pages (cpu_code_drop). */
+void cpu_mmu_unmap(struct cpu *c, uint64_t first, uint64_t last)
+{
+	for (unsigned n = 0; n < BANKS; n++) {
+		struct cpu_bank *b = bank_nth(c, n);
+
+		for (unsigned k = 0; b->used && k < CPU_TLB_SIZE; k++) {
+			if (entry_in(&b->data.e[k], first, last))
+				entry_drop(&b->data.e[k]);
+		}
+	}
+	for (unsigned n = 0; n < CPU_TABLE_PAGES; n++) {
+		struct cpu_table_page *t = &c->mmu->tables[n];
+
+		if (t->ipa >= first && t->ipa <= last)
+			t->ipa = NO_TAG;
+	}
+}
+
+void cpu_mmu_protect(struct cpu *c, uint64_t first, uint64_t last)
+{
+	for (unsigned n = 0; n < BANKS; n++) {
+		struct cpu_bank *b = bank_nth(c, n);
+
+		for (unsigned k = 0; b->used && k < CPU_TLB_SIZE; k++) {
+			if (entry_in(&b->data.e[k], first, last))
+				b->data.e[k].wtag = NO_TAG;
+		}
+	}
 }
 
 void cpu_mmu_flush_asid(struct cpu *c, uint16_t asid)
@@ -152,25 +212,43 @@ void cpu_mmu_flush_asid(struct cpu *c, uint16_t asid)
 
 void cpu_mmu_flush_fetch(struct cpu *c)
 {
-	for (unsigned n = 0; n < CPU_USER_BANKS; n++)
-		memset(&c->mmu->user[n].fetch, 0xff, sizeof(c->mmu->user[n].fetch));
-	for (unsigned n = 0; n < 2; n++)
-		memset(&c->mmu->kernel[n].fetch, 0xff, sizeof(c->mmu->kernel[n].fetch));
+	for (unsigned n = 0; n < BANKS; n++)
+		memset(&bank_nth(c, n)->fetch.e, 0xff, sizeof(c->mmu->user[n].fetch.e));
 }
 
-static void bank_note(struct cpu_bank *b, const struct cpu_xlat *x)
+static void bank_note(struct cpu_bank *b, uint64_t va, const struct cpu_xlat *x)
 {
 	b->used = true;
-	b->blocks |= x->log2_size > 12;
 	b->not_global |= x->not_global;
+	if (x->log2_size > 12) {
+		uint64_t low = AM_BIT(x->log2_size) - 1;
+
+		if ((va & ~low) < b->blocks_first)
+			b->blocks_first = va & ~low;
+		if ((va | low) > b->blocks_last)
+			b->blocks_last = va | low;
+	}
 }
 
-static bool host_page(struct cpu *c, enum cpu_access_kind kind, struct cpu_xlat *x)
+bool cpu_stage2(struct cpu *c, uint64_t va, uint64_t ipa, struct cpu_page *page, struct cpu_xlat *x)
+{
+	x->err = c->ops->map(c->opaque, ipa & CPU_PAGE_MASK, page);
+	if (x->err)
+		return false;
+	if (am_unlikely(page->refused)) {
+		x->stage2 = x->far_ipa = true;
+		x->fsc = page->refused_fsc;
+		x->ipa = (ipa & CPU_PAGE_MASK) | (va & ~CPU_PAGE_MASK);
+		return false;
+	}
+	return true;
+}
+
+static bool host_page(struct cpu *c, uint64_t va, enum cpu_access_kind kind, struct cpu_xlat *x)
 {
 	struct cpu_page page = {.for_write = kind == CPU_WRITE};
 
-	x->err = c->ops->map(c->opaque, x->ipa & CPU_PAGE_MASK, &page);
-	if (x->err)
+	if (!cpu_stage2(c, va, x->ipa, &page, x))
 		return false;
 	x->host = page.host ? page.host + (x->ipa & ~CPU_PAGE_MASK) : NULL;
 	x->host_writable = page.writable;
@@ -184,7 +262,7 @@ bool cpu_translate(struct cpu *c, uint64_t va, enum cpu_access_kind kind, bool u
 	struct cpu_bank *b = el ? &c->mmu->kernel[c->pan] : c->mmu->user_now;
 
 	va = cpu_untag(c, va);
-	if (!cpu_walk(c, va, kind, el, x) || !host_page(c, kind, x))
+	if (!cpu_walk(c, va, kind, el, x) || !host_page(c, va, kind, x))
 		return false;
 
 	/* Device memory and SCTLR_EL1.A want every access checked for alignment. */
@@ -198,7 +276,7 @@ bool cpu_translate(struct cpu *c, uint64_t va, enum cpu_access_kind kind, bool u
 	e->wtag = x->may_write && x->host_writable ? page : NO_TAG;
 	e->addend = (uintptr_t)x->host - va;
 	e->ipa = (x->ipa & CPU_PAGE_MASK) | (uint64_t)x->log2_size << 1 | x->not_global;
-	bank_note(b, x);
+	bank_note(b, va, x);
 	return true;
 }
 
@@ -212,11 +290,12 @@ struct cpu_code *cpu_fetch_page(struct cpu *c, uint64_t pc, struct cpu_xlat *x)
 		cpu_code_revalidate(c, e->code);
 		return e->code;
 	}
-	if (!cpu_walk(c, pc, CPU_FETCH, c->el, x) || !host_page(c, CPU_FETCH, x))
+	if (!cpu_walk(c, pc, CPU_FETCH, c->el, x) || !host_page(c, pc, CPU_FETCH, x))
 		return NULL;
 	if (!x->host) {
 		/* KVM: no memory to execute from is a synchronous external abort. */
-		x->fsc = 0x10;
+		x->stage2 = true;
+		x->fsc = FSC_EXTERNAL;
 		return NULL;
 	}
 	struct cpu_code *code =
@@ -228,6 +307,7 @@ struct cpu_code *cpu_fetch_page(struct cpu *c, uint64_t pc, struct cpu_xlat *x)
 	}
 	e->tag = page;
 	e->code = code;
-	bank_note(b, x);
+	b->fetch.log2[pc >> 12 & (CPU_FETCH_SIZE - 1)] = x->log2_size;
+	bank_note(b, pc, x);
 	return code;
 }

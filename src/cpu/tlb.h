@@ -29,22 +29,48 @@ struct cpu_fetch_entry {
 
 struct cpu_fetch_tlb {
 	struct cpu_fetch_entry e[CPU_FETCH_SIZE];
+	uint8_t log2[CPU_FETCH_SIZE]; /* of the block or page mapped */
 };
 
 struct cpu_bank {
 	struct cpu_tlb data;
 	struct cpu_fetch_tlb fetch;
 	bool used;	 /* something was entered since the last flush */
-	bool blocks;	 /* ... from a block or page larger than 4 KiB */
 	bool not_global; /* ... with nG set */
-	bool valid;	 /* EL0: asid is meaningful */
+	/* Around the blocks and pages larger than 4 KiB among it: other entries are found by index.
+	 */
+	uint64_t blocks_first, blocks_last;
+	bool valid; /* EL0: asid is meaningful */
 	uint16_t asid;
+};
+
+/* Where a page of translation tables is, so that a walk need not ask for every level. */
+struct cpu_table_page {
+	uint64_t ipa; /* or all ones */
+	const uint8_t *host;
+};
+
+#define CPU_TABLE_PAGES 128
+
+/* TCR_EL1 and TTBRn_EL1 as they concern one half of the address space (walk.c). */
+struct cpu_regime {
+	uint64_t tcr, ttbr; /* what it was made from */
+	uint64_t table;	    /* the first one */
+	uint8_t va_bits, pa_bits;
+	uint8_t grain; /* log2 of the granule */
+	int8_t level;  /* of the first table, and */
+	uint8_t shift; /* log2 of what its entries map */
+	bool lpa;      /* 64K: descriptors hold address bits 51:48 in 15:12 */
+	bool ds;       /* 4K and 16K: they hold 51:50 in 9:8, the rest in place */
+	bool disabled; /* EPDn, or a size that faults */
 };
 
 struct cpu_mmu {
 	struct cpu_bank user[CPU_USER_BANKS];
 	struct cpu_bank kernel[2]; /* by PSTATE.PAN */
 	struct cpu_bank *user_now;
+	struct cpu_regime regime[2]; /* TTBR0, TTBR1 */
+	struct cpu_table_page tables[CPU_TABLE_PAGES];
 	unsigned next_victim;
 };
 
@@ -59,8 +85,18 @@ struct cpu_xlat {
 	uint8_t log2_size; /* of the block or page mapped */
 	/* On failure: */
 	uint8_t fsc; /* fault status code, DDI 0487 D17.2.37 */
-	int err;     /* -errno of the host, if non-zero instead of a guest fault */
+	/*
+	 * Stage 2 failed, and the guest takes the abort that KVM makes of it: the syndrome is
+	 * nothing but fsc; the address is ipa, if far_ipa is set, else the virtual one.
+	 */
+	bool stage2, far_ipa;
+	int err; /* -errno of the host, if non-zero instead of a guest fault */
 };
+
+static inline struct cpu_table_page *cpu_table_page(struct cpu_mmu *m, uint64_t ipa)
+{
+	return &m->tables[ipa >> 12 & (CPU_TABLE_PAGES - 1)];
+}
 
 struct cpu_mmu *cpu_mmu_create(void);
 void cpu_mmu_destroy(struct cpu_mmu *m);
@@ -69,8 +105,11 @@ void cpu_mmu_destroy(struct cpu_mmu *m);
 void cpu_mmu_select(struct cpu *c);
 
 void cpu_mmu_flush_all(struct cpu *c);
-void cpu_mmu_flush_va(struct cpu *c, uint64_t va);
+void cpu_mmu_flush_va(struct cpu *c, uint64_t first, uint64_t last);
 void cpu_mmu_flush_asid(struct cpu *c, uint16_t asid);
+/* Guest physical addresses [first, last], whole pages: forget them, or that they may be written. */
+void cpu_mmu_unmap(struct cpu *c, uint64_t first, uint64_t last);
+void cpu_mmu_protect(struct cpu *c, uint64_t first, uint64_t last);
 /* Fetch entries point into the code cache: drop them when it is emptied. */
 void cpu_mmu_flush_fetch(struct cpu *c);
 
@@ -84,6 +123,19 @@ uint64_t cpu_untag(const struct cpu *c, uint64_t va);
 bool cpu_walk(struct cpu *c, uint64_t va, enum cpu_access_kind kind, unsigned el,
 	      struct cpu_xlat *x);
 
+/*
+ * Stage 2: the page at @ipa, for an access (or for the table walk of one) to @va. False, and *x
+ * tells, if the host failed or there is no such address; no memory there is not a failure.
+ */
+bool cpu_stage2(struct cpu *c, uint64_t va, uint64_t ipa, struct cpu_page *page,
+		struct cpu_xlat *x);
+
+/* FAR_EL1 of a fault at @va. */
+static inline uint64_t cpu_fault_address(const struct cpu_xlat *x, uint64_t va)
+{
+	return x->far_ipa ? x->ipa : va;
+}
+
 /* cpu_walk(), then the host page; enters the data TLB where a fast access is allowed. */
 bool cpu_translate(struct cpu *c, uint64_t va, enum cpu_access_kind kind, bool unpriv,
 		   struct cpu_xlat *x);
@@ -92,6 +144,13 @@ bool cpu_translate(struct cpu *c, uint64_t va, enum cpu_access_kind kind, bool u
 struct cpu_code *cpu_fetch_page(struct cpu *c, uint64_t pc, struct cpu_xlat *x);
 
 uint16_t cpu_current_asid(const struct cpu *c);
+
+/*
+ * The data abort of a translation that failed, or the end of the run. @iss: what the syndrome says
+ * besides the fault status. False: return c->next.
+ */
+bool cpu_xlat_fault(struct cpu *c, const struct cpu_insn *i, uint64_t va, uint32_t iss,
+		    const struct cpu_xlat *x);
 
 /* Translate the address of a cache maintenance instruction. False: return c->next. */
 bool cpu_maintain(struct cpu *c, const struct cpu_insn *i, uint64_t va, bool write,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* KVM_CREATE_DEVICE, and the attributes of the VGICv3 device. */
+/* KVM_CREATE_DEVICE, and the attributes of the VGIC devices. */
 #include <armature/gic.h>
 #include <armature/kvm.h>
 #include <errno.h>
@@ -10,7 +10,7 @@
 /* ---- Creation ---- */
 
 /* KVM's order. The vCPUs must stand still and never have run. */
-static long create_vgic(struct vm *vm)
+static long create_locked(struct vm *vm, unsigned version)
 {
 	long err = vm_lock_vcpus(vm);
 
@@ -21,14 +21,24 @@ static long create_vgic(struct vm *vm)
 	else if (atomic_load(&vm->has_run))
 		err = -EBUSY;
 	else
-		err = vm_create_gic(vm);
+		err = vm_create_gic(vm, version);
 	vm_unlock_vcpus(vm);
 	return err;
 }
 
-static long new_device_fd(struct vm *vm)
+long kvm_create_vgic(struct vm *vm, unsigned version)
 {
-	int fd = kvm_fd_create("kvm-arm-vgic-v3", 0);
+	long r;
+
+	pthread_mutex_lock(&vm->lock);
+	r = create_locked(vm, version);
+	pthread_mutex_unlock(&vm->lock);
+	return r;
+}
+
+static long new_device_fd(struct vm *vm, unsigned version)
+{
+	int fd = kvm_fd_create(version == 2 ? "kvm-arm-vgic-v2" : "kvm-arm-vgic-v3", 0);
 
 	return fd < 0 ? fd : kvm_fd_publish(fd, &kvm_vgic_ops, vm);
 }
@@ -36,20 +46,23 @@ static long new_device_fd(struct vm *vm)
 long kvm_create_device(struct vm *vm, uint64_t arg)
 {
 	struct kvm_create_device cd;
+	unsigned version;
 	long r = kvm_copy_in(&cd, arg, sizeof(cd));
 
 	if (r)
 		return r;
-	if (cd.type != KVM_DEV_TYPE_ARM_VGIC_V3)
+	if (cd.type == KVM_DEV_TYPE_ARM_VGIC_V2)
+		version = 2;
+	else if (cd.type == KVM_DEV_TYPE_ARM_VGIC_V3)
+		version = 3;
+	else
 		return -ENODEV;
 	if (cd.flags & KVM_CREATE_DEVICE_TEST)
 		return 0;
-	pthread_mutex_lock(&vm->lock);
-	r = create_vgic(vm);
-	pthread_mutex_unlock(&vm->lock);
+	r = kvm_create_vgic(vm, version);
 	if (r)
 		return r;
-	r = new_device_fd(vm);
+	r = new_device_fd(vm, version);
 	if (r < 0)
 		return r;
 	cd.fd = (uint32_t)r;

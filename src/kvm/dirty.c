@@ -24,19 +24,26 @@ static int get_log(struct vm *vm, uint32_t id, uint64_t to)
 		return err;
 	nr = (pages + WORD_BITS - 1) / WORD_BITS;
 	for (uint64_t n = 0; n < nr && !err;) {
-		unsigned k = 0;
-		uint64_t at = to + n * sizeof(words[0]);
+		unsigned k = nr - n < CHUNK_WORDS ? (unsigned)(nr - n) : CHUNK_WORDS;
 
-		for (; k < CHUNK_WORDS && n < nr; k++, n++) {
-			words[k] = vm->manual_log ? mem_log_get(vm->mem, id, n)
-						  : mem_log_take(vm->mem, id, n, UINT64_MAX);
-			taken |= words[k] && !vm->manual_log;
+		if (vm->manual_log) {
+			mem_log_get(vm->mem, id, n, k, words);
+		} else {
+			memset(words, 0xff, sizeof(words));
+			taken |= mem_log_take(vm->mem, id, n, k, words);
 		}
-		err = kvm_copy_out(at, words, k * sizeof(words[0]));
+		err = kvm_copy_out(to + n * sizeof(words[0]), words, k * sizeof(words[0]));
+		n += k;
 	}
 	if (taken)
-		vm_forget_writable(vm);
+		mem_log_flush(vm->mem, id);
 	return err;
+}
+
+/* With a ring, bitmaps exist only beside it. */
+static bool no_bitmaps(struct vm *vm)
+{
+	return mem_log_get_mode(vm->mem) == MEM_LOG_RING;
 }
 
 long kvm_get_dirty_log(struct vm *vm, uint64_t arg)
@@ -47,7 +54,7 @@ long kvm_get_dirty_log(struct vm *vm, uint64_t arg)
 	if (err)
 		return err;
 	pthread_mutex_lock(&vm->slots_lock);
-	err = get_log(vm, log.slot, (uintptr_t)log.dirty_bitmap);
+	err = no_bitmaps(vm) ? -ENXIO : get_log(vm, log.slot, (uintptr_t)log.dirty_bitmap);
 	pthread_mutex_unlock(&vm->slots_lock);
 	return err;
 }
@@ -71,14 +78,12 @@ static int clear_log(struct vm *vm, const struct kvm_clear_dirty_log *log)
 		unsigned k = total - n < CHUNK_WORDS ? (unsigned)(total - n) : CHUNK_WORDS;
 
 		err = kvm_copy_in(words, from + n * sizeof(words[0]), k * sizeof(words[0]));
-		for (unsigned w = 0; w < k && !err; w++, n++) {
-			if (words[w] &&
-			    mem_log_take(vm->mem, log->slot, first / WORD_BITS + n, words[w]))
-				taken = true;
-		}
+		if (!err)
+			taken |= mem_log_take(vm->mem, log->slot, first / WORD_BITS + n, k, words);
+		n += k;
 	}
 	if (taken)
-		vm_forget_writable(vm);
+		mem_log_flush(vm->mem, log->slot);
 	return err;
 }
 
@@ -90,7 +95,7 @@ long kvm_clear_dirty_log(struct vm *vm, uint64_t arg)
 	if (err)
 		return err;
 	pthread_mutex_lock(&vm->slots_lock);
-	err = clear_log(vm, &log);
+	err = no_bitmaps(vm) ? -ENXIO : clear_log(vm, &log);
 	pthread_mutex_unlock(&vm->slots_lock);
 	return err;
 }
@@ -108,4 +113,19 @@ long kvm_set_manual_log(struct vm *vm, uint64_t options)
 	mem_log_starts_set(vm->mem, options & KVM_DIRTY_LOG_INITIALLY_SET);
 	pthread_mutex_unlock(&vm->slots_lock);
 	return 0;
+}
+
+/* How blocks are cut when a log begins is for the VMM to choose, before there is any memory. */
+long kvm_set_split_chunk(struct vm *vm, uint64_t size)
+{
+	long err = -EINVAL;
+
+	pthread_mutex_lock(&vm->slots_lock);
+	if (!mem_count(vm->mem) &&
+	    (!size || (!(size & (size - 1)) && (size & mem_block_sizes())))) {
+		mem_set_split_chunk(vm->mem, size);
+		err = 0;
+	}
+	pthread_mutex_unlock(&vm->slots_lock);
+	return err;
 }

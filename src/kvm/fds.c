@@ -277,29 +277,76 @@ int am_kvm_ioctl(int fd, unsigned long request, unsigned long arg)
 	return result(r);
 }
 
-/* The ring of coalesced MMIO belongs to the VM: it takes the place of one page of each vCPU's. */
-static bool map_ring(struct vm *vm, uint8_t *p, size_t len, int prot, int flags, off_t off)
-{
-	off_t page = (off_t)sysconf(_SC_PAGESIZE);
-	off_t ring = KVM_COALESCED_MMIO_PAGE_OFFSET * page;
+/* A part of a vCPU's pages that is another file's. */
+struct overlay {
+	off_t start, end;
 	int fd;
+};
 
-	if (off > ring || off + (off_t)len <= ring)
-		return true;
-	fd = vm_io_ring_fd(&vm->io);
-	if (fd < 0) {
-		errno = -fd;
-		return false;
-	}
-	return mmap(p + (ring - off), (size_t)page, prot, (flags & MAP_TYPE) | MAP_FIXED, fd, 0) !=
-	       MAP_FAILED;
+static bool touches(const struct overlay *o, off_t off, size_t len)
+{
+	return off < o->end && off + (off_t)len > o->start;
 }
 
-static void *map_vcpu(struct vm *vm, void *addr, size_t len, int prot, int flags, int fd, off_t off)
+static bool map_overlay(const struct overlay *o, uint8_t *p, size_t len, int prot, int flags,
+			off_t off)
 {
-	void *p = mmap(addr, len, prot, flags, fd, off);
+	off_t lo = off > o->start ? off : o->start;
+	off_t hi = off + (off_t)len < o->end ? off + (off_t)len : o->end;
 
-	if (p == MAP_FAILED || map_ring(vm, p, len, prot, flags, off))
+	if (!touches(o, off, len))
+		return true;
+	return mmap(p + (lo - off), (size_t)(hi - lo), prot, (flags & MAP_TYPE) | MAP_FIXED, o->fd,
+		    lo - o->start) != MAP_FAILED;
+}
+
+/* The ring of coalesced MMIO belongs to the VM: it takes the place of one page of each vCPU's. */
+static bool coalesced_ring(struct vm *vm, struct overlay *o, off_t off, size_t len)
+{
+	off_t page = (off_t)sysconf(_SC_PAGESIZE);
+
+	o->start = KVM_COALESCED_MMIO_PAGE_OFFSET * page;
+	o->end = o->start + page;
+	o->fd = touches(o, off, len) ? vm_io_ring_fd(&vm->io) : -1;
+	if (o->fd < 0 && touches(o, off, len)) {
+		errno = -o->fd;
+		return false;
+	}
+	return true;
+}
+
+static struct overlay dirty_ring(const struct vcpu *v)
+{
+	struct overlay o = {.start = KVM_DIRTY_LOG_PAGE_OFFSET * (off_t)sysconf(_SC_PAGESIZE),
+			    .fd = v->ring_fd};
+
+	o.end = o.start;
+	if (v->view.ring)
+		o.end += (off_t)(v->ring.nr * sizeof(v->ring.entry[0]));
+	return o;
+}
+
+static void *map_vcpu(struct kvm_file *f, void *addr, size_t len, int prot, int flags, int fd,
+		      off_t off)
+{
+	struct overlay coalesced, dirty = dirty_ring(f->vcpu);
+	void *p;
+
+	if (off < 0 || len > (size_t)(INT64_MAX - off)) {
+		errno = EOVERFLOW;
+		return MAP_FAILED;
+	}
+	/* A dirty ring is shared, and no code. */
+	if (touches(&dirty, off, len) &&
+	    ((prot & PROT_EXEC) || (flags & MAP_TYPE) == MAP_PRIVATE)) {
+		errno = EINVAL;
+		return MAP_FAILED;
+	}
+	if (!coalesced_ring(f->vm, &coalesced, off, len))
+		return MAP_FAILED;
+	p = mmap(addr, len, prot, flags, fd, off);
+	if (p == MAP_FAILED || (map_overlay(&coalesced, p, len, prot, flags, off) &&
+				map_overlay(&dirty, p, len, prot, flags, off)))
 		return p;
 	int err = errno;
 
@@ -316,7 +363,7 @@ void *am_kvm_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off
 	if (!f)
 		return mmap(addr, len, prot, flags, fd, off);
 	if (f->ops->can_map)
-		p = map_vcpu(f->vm, addr, len, prot, flags, fd, off);
+		p = map_vcpu(f, addr, len, prot, flags, fd, off);
 	else
 		errno = ENODEV;
 	file_put(f);

@@ -74,6 +74,7 @@ long kvm_create_vm(uint64_t type);
 long kvm_check_extension(struct vm *vm, uint64_t cap);
 long kvm_create_vcpu(struct vm *vm, uint64_t id);
 long kvm_create_device(struct vm *vm, uint64_t arg);
+long kvm_create_vgic(struct vm *vm, unsigned version);
 /* events.c */
 long kvm_irqfd(struct vm *vm, uint64_t arg);
 long kvm_ioeventfd(struct vm *vm, uint64_t arg);
@@ -84,6 +85,13 @@ long kvm_coalesced_mmio(struct vm *vm, uint64_t arg, bool add);
 long kvm_get_dirty_log(struct vm *vm, uint64_t arg);
 long kvm_clear_dirty_log(struct vm *vm, uint64_t arg);
 long kvm_set_manual_log(struct vm *vm, uint64_t options);
+long kvm_set_split_chunk(struct vm *vm, uint64_t size);
+/* ring.c: dirty rings. A vCPU being made gets its own; the two parts of its mapping. */
+#define KVM_MAX_RING_ENTRIES 65536u
+long kvm_set_ring_size(struct vm *vm, uint64_t bytes);
+long kvm_set_ring_bitmap(struct vm *vm);
+long kvm_reset_dirty_rings(struct vm *vm);
+int kvm_create_ring(struct vcpu *v);
 /* KVM_{SET,GET,HAS}_DEVICE_ATTR of a vCPU */
 long kvm_vcpu_attr(struct vcpu *v, uint32_t request, uint64_t arg);
 /* With the vCPU's mutex held. */

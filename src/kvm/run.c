@@ -48,6 +48,9 @@ static void report(struct kvm_run *run, const struct vm_exit *e)
 		run->debug.arch.hsr_high = (uint32_t)(e->debug_esr >> 32);
 		run->debug.arch.far = e->debug_far;
 		break;
+	case VM_EXIT_RING_FULL:
+		run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
+		break;
 	}
 }
 

@@ -35,6 +35,7 @@ static const uint16_t present[] = {
     KVM_CAP_HALT_POLL,
     KVM_CAP_ONE_REG,
     KVM_CAP_READONLY_MEM,
+    KVM_CAP_ARM_SET_DEVICE_ADDR,
     KVM_CAP_ARM_PSCI,
     KVM_CAP_DEVICE_CTRL,
     KVM_CAP_ENABLE_CAP_VM,
@@ -49,6 +50,8 @@ static const uint16_t present[] = {
     KVM_CAP_ARM_SYSTEM_SUSPEND,
     KVM_CAP_COUNTER_OFFSET,
     KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES, /* a mask: the one range */
+    KVM_CAP_DIRTY_LOG_RING_WITH_BITMAP,
+    KVM_CAP_USER_MEMORY2,
 };
 
 static long nr_cpus(void)
@@ -59,6 +62,12 @@ static long nr_cpus(void)
 }
 
 static atomic_uint ipa_limit = VM_IPA_BITS_LIMIT;
+static atomic_bool keep_failed_vms;
+
+void am_kvm_keep_failed_vms(bool keep)
+{
+	atomic_store(&keep_failed_vms, keep);
+}
 
 int am_kvm_set_ipa_limit(unsigned bits)
 {
@@ -81,9 +90,15 @@ long kvm_check_extension(struct vm *vm, uint64_t cap)
 		return KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET;
 	case KVM_CAP_MAX_VCPUS:
 	case KVM_CAP_MAX_VCPU_ID:
-		return VM_MAX_VCPUS;
+		return vm ? atomic_load(&vm->max_vcpus) : VM_MAX_VCPUS;
 	case KVM_CAP_ARM_VM_IPA_SIZE:
 		return atomic_load(&ipa_limit);
+	case KVM_CAP_DIRTY_LOG_RING_ACQ_REL:
+		return KVM_MAX_RING_ENTRIES * sizeof(struct kvm_dirty_gfn);
+	case KVM_CAP_ARM_EAGER_SPLIT_CHUNK_SIZE:
+		return vm ? (long)mem_split_chunk(vm->mem) : 0;
+	case KVM_CAP_ARM_SUPPORTED_BLOCK_SIZES:
+		return (long)mem_block_sizes();
 	case KVM_CAP_SET_GUEST_DEBUG2:
 		return KVM_GUESTDBG_MASK;
 	case KVM_CAP_GUEST_DEBUG_HW_BPS:
@@ -104,7 +119,7 @@ long kvm_check_extension(struct vm *vm, uint64_t cap)
 
 long kvm_create_vm(uint64_t type)
 {
-	unsigned bits = KVM_VM_TYPE_ARM_IPA_SIZE(type);
+	unsigned bits = KVM_VM_TYPE_ARM_IPA_SIZE(type), limit = atomic_load(&ipa_limit);
 	struct vm *vm;
 	int fd, err;
 	long r;
@@ -113,16 +128,17 @@ long kvm_create_vm(uint64_t type)
 		return -EINVAL;
 	if (!bits)
 		bits = VM_IPA_BITS_USUAL;
-	if (bits < VM_IPA_BITS_MIN || bits > atomic_load(&ipa_limit))
+	if (bits < VM_IPA_BITS_MIN || bits > limit)
 		return -EINVAL;
 	fd = kvm_fd_create("kvm-vm", 0);
 	if (fd < 0)
 		return fd;
-	err = vm_create(bits, &vm);
+	err = vm_create(bits, limit, &vm);
 	if (err) {
 		kvm_fd_discard(fd);
 		return err;
 	}
+	vm->keep_failed = atomic_load(&keep_failed_vms);
 	r = kvm_fd_publish(fd, &kvm_vm_ops, vm);
 	vm_put(vm); /* the file has it now */
 	return r;

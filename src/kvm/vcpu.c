@@ -39,6 +39,8 @@ static int create_files(struct vcpu *v, struct kvm_file **out)
 	if (fd < 0)
 		return fd;
 	err = share_pages(v, fd, len);
+	if (!err)
+		err = kvm_create_ring(v);
 	if (!err) {
 		*out = kvm_file_create(&kvm_vcpu_ops, v->vm);
 		if (*out) {
@@ -53,7 +55,7 @@ static int create_files(struct vcpu *v, struct kvm_file **out)
 
 static long create_vcpu(struct vm *vm, unsigned id)
 {
-	struct kvm_file *f;
+	struct kvm_file *f = NULL;
 	struct vcpu *v;
 	int fd, err = vm_vcpu_check(vm, id);
 

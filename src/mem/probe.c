@@ -10,10 +10,16 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/bits.h"
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 
 /* The smallest page of any host. */
 #define PROBE_STEP UINT64_C(4096)
@@ -59,4 +65,39 @@ bool mem_range_readable(uint64_t addr, size_t len)
 bool mem_range_writable(uint64_t addr, size_t len)
 {
 	return each_page(addr, len, mem_can_write);
+}
+
+/* ---- Blocks ---- */
+
+static bool populate(uint64_t addr, size_t len)
+{
+	return !madvise((void *)(uintptr_t)addr, len, MADV_POPULATE_WRITE);
+}
+
+/* Some kernels do not know the advice, and emulators say yes to any: try what must fail. */
+static bool populate_works(void)
+{
+	static atomic_int works; /* 0: not tried; 1: no; 2: yes */
+	int w = atomic_load_explicit(&works, memory_order_relaxed);
+
+	if (!w) {
+		w = !populate(0, PROBE_STEP) && errno == ENOMEM ? 2 : 1;
+		atomic_store_explicit(&works, w, memory_order_relaxed);
+	}
+	return w == 2;
+}
+
+bool mem_block_at_hand(uint64_t addr, size_t len)
+{
+	unsigned char resident[512];
+	size_t pages = len / PROBE_STEP;
+
+	if (pages > sizeof(resident) || !populate_works() ||
+	    mincore((void *)(uintptr_t)addr, len, resident))
+		return false;
+	for (size_t n = 0; n < pages; n++) {
+		if (!(resident[n] & 1))
+			return false;
+	}
+	return populate(addr, len);
 }

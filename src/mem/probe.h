@@ -20,4 +20,10 @@ bool mem_can_write(uint64_t addr);
 bool mem_range_readable(uint64_t addr, size_t len);
 bool mem_range_writable(uint64_t addr, size_t len);
 
+/*
+ * [addr, addr + len), at most 512 pages of 4 KiB, is in the host's memory already and can be
+ * written. Where the kernel cannot tell (before Linux 5.14), it is not.
+ */
+bool mem_block_at_hand(uint64_t addr, size_t len);
+
 #endif

@@ -1,51 +1,125 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside of mem/: the slots and the arrays of them (mem.c), and the log of written pages (dirty.c).
+/*
+ * Inside of mem/: the slots (slots.c), stage 2 (fault.c) and its tables' memory (pool.c), the log
+ * of written pages (dirty.c, ring.c).
  */
 #ifndef AM_MEM_TABLE_H
 #define AM_MEM_TABLE_H
 
+#include <armature/stage2.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 #include "base/lock.h"
 #include "mem/mem.h"
 
 #define MEM_PAGE UINT64_C(4096)
 
-/* Two bits of a page in struct mapping.pages. */
-enum { SEEN_READ = 1, SEEN_WRITE = 2 };
-
-/* Shared by successive arrays: the slot with what is known of its pages. */
+/* A slot and what goes with it; successive versions of a slot hand on what they share. */
 struct mapping {
 	struct mem_slot slot;
-	atomic_uchar *pages; /* 4 pages a byte */
-	size_t pages_len;
-	_Atomic(uint64_t) *dirty; /* one bit a host page, or NULL: not logged */
+	_Atomic(uint64_t) *seen; /* 2 bits a page: what its host memory allows (fault.c) */
+	size_t seen_len;
+	uint64_t *dirty; /* one bit a host page, or NULL. Under mem.lock */
 	size_t dirty_len;
 };
 
+/*
+ * All slots in order of their addresses. A change builds a new array and publishes it with one
+ * store; the old one is used again when mem_ops say that nobody reads it any more.
+ *
+ * Slots are found by a bucket's number, however many there are: the span from the first slot's
+ * start is cut into buckets of equal size, of which there is one for a few slots. Where slots crowd
+ * in few buckets, what remains is a binary search.
+ */
 struct table {
-	unsigned nr;
-	struct mapping *map[];
+	unsigned nr, max;    /* in use; room */
+	unsigned shift;	     /* log2 of a bucket's size */
+	unsigned nr_buckets; /* a power of two */
+	uint64_t base;	     /* of the first slot */
+	uint64_t *gpa;	     /* ascending */
+	struct mapping **map;
+	uint16_t *first; /* [nr_buckets + 1]: how many slots start before the bucket does */
+};
+
+#define SLOTS_PER_BUCKET 4u
+
+/* Tables are cut from pieces of this size. */
+#define POOL_CHUNK (UINT64_C(64) << 10)
+
+struct pool {
+	size_t granule;
+	void *free;	 /* chain of tables */
+	void *chunks;	 /* chain of chunks */
+	uint8_t *unused; /* rest of the newest chunk, zeroes */
+	size_t unused_len;
 };
 
 struct mem {
 	unsigned ipa_bits;
-	void (*unmapped)(void *opaque, uint64_t gpa, uint64_t size);
+	unsigned page_log2; /* of the host's pages, which are stage 2's too */
+	const struct mem_ops *ops;
 	void *opaque;
-	bool log_starts_set; /* what is logged from now on starts with every page dirty */
+	enum mem_log_mode log_mode;
+	bool log_starts_set;
+	uint64_t split_chunk;
 	_Atomic(struct table *) table;
-	/* While the pointer changes, and by readers that `unmapped` does not wait for. */
+	struct table *spare; /* for the next change; NULL: none */
+	/*
+	 * Changes of stage 2 and the logs; and the table, while its pointer changes and by readers
+	 * that mem_ops do not wait for. Its holder never waits for a vCPU.
+	 */
 	struct am_lock lock;
+	struct am_s2 s2;
+	struct pool pool;
 	struct mapping *by_id[MEM_MAX_SLOTS];
 };
+
+/* ---- pool.c ---- */
 
 /* Demand-zero memory: what is not touched costs nothing. NULL without. */
 void *mem_zeroes(size_t len);
 
+void pool_init(struct pool *p, size_t granule);
+void pool_finish(struct pool *p);
+extern const struct am_s2_ops pool_s2_ops; /* opaque: the pool */
+
+/* ---- slots.c ---- */
+
+struct table *mem_table(const struct mem *m);
+/* The slot at @ipa, or NULL. */
+struct mapping *table_find(const struct table *t, uint64_t ipa, unsigned *hint);
+
+/* ---- fault.c: stage 2 ---- */
+
+/* Pages in a word of struct mapping.seen. */
+#define SEEN_PAGES 32u
+
+int mem_stage2_init(struct mem *m);
+/* Nothing of a slot is mapped any more; told to the vCPUs. Takes mem.lock in short turns. */
+void mem_unmap_slot(struct mem *m, const struct mem_slot *s);
+/* Nothing of a slot may be written without a fault. The same. */
+void mem_protect_slot(struct mem *m, const struct mem_slot *s);
+/* Blocks of a slot are cut into pages, as far as there is memory for it. */
+void mem_split_slot(struct mem *m, const struct mem_slot *s);
+
+/* Under mem.lock; the vCPUs are to be told. */
+void mem_protect_pages(struct mem *m, uint64_t gpa, uint64_t size);
+
+/* ---- dirty.c ---- */
+
 /* The log of a new mapping: @old's, if it has one, or a new one. 0 or -ENOMEM. */
 int mem_log_start(const struct mem *m, struct mapping *s, const struct mapping *old);
 void mem_log_stop(struct mapping *s);
-/* May the page at @offset be written without asking again? @write: somebody does so now. */
-bool mem_log_note(struct mapping *s, uint64_t offset, bool write);
+/*
+ * A fault at @offset, under mem.lock: may the page be mapped writable? For a write it is noted, in
+ * the view's ring or the bitmap. -EAGAIN: the ring is full.
+ */
+int mem_log_note(struct mem *m, struct mapping *s, uint64_t offset, bool write,
+		 struct mem_view *view, bool *writable);
+
+/* ---- ring.c ---- */
+
+bool mem_ring_put(struct mem_ring *r, uint32_t slot, uint64_t offset);
 
 #endif

@@ -85,10 +85,12 @@ static void mark_memory(void)
 static void take_environment(void)
 {
 	const char *bits = getenv("ARMATURE_IPA_LIMIT");
+	const char *keep = getenv("ARMATURE_KEEP_FAILED_VM");
 	const char *trace = getenv("ARMATURE_TRACE");
 
 	if (bits && *bits && am_kvm_set_ipa_limit((unsigned)strtoul(bits, NULL, 10)))
 		fprintf(stderr, "armature: ARMATURE_IPA_LIMIT=%s is not possible\n", bits);
+	am_kvm_keep_failed_vms(keep && *keep);
 	if (trace && *trace && am_trace_to_stderr(trace))
 		fprintf(stderr, "armature: ARMATURE_TRACE=%s names no event\n", trace);
 }

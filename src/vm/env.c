@@ -9,6 +9,11 @@
 #include "cpu/sysreg.h"
 #include "vm/vm.h"
 
+enum { /* fault status codes of what stage 2 refuses (DDI 0487 D17.2.37) */
+       FSC_ADDRESS_SIZE = 0x00,
+       FSC_EXTERNAL = 0x10,
+};
+
 /* How long a signal may wait for a vCPU that executes: asking is a system call. */
 #define SIGNAL_CHECK_NS 50000
 
@@ -16,9 +21,15 @@ static int env_map(void *opaque, uint64_t ipa, struct cpu_page *page)
 {
 	struct vcpu *v = opaque;
 	struct mem_page p;
-	int err = page->for_write ? mem_page_write(v->vm->mem, ipa, &v->mem_hint, &p)
-				  : mem_page(v->vm->mem, ipa, &v->mem_hint, &p);
+	int err;
 
+	/* KVM's order: beyond what the machine has, beyond what the VM has. */
+	if (am_unlikely(ipa >> v->vm->ipa_bits)) {
+		page->refused = true;
+		page->refused_fsc = ipa >> v->vm->pa_bits ? FSC_ADDRESS_SIZE : FSC_EXTERNAL;
+		return 0;
+	}
+	err = mem_page(v->vm->mem, ipa, page->for_write, &v->view, &p);
 	page->host = p.host;
 	page->writable = p.writable;
 	return err;
@@ -31,9 +42,6 @@ static enum cpu_mmio_result env_mmio(void *opaque, uint64_t ipa, unsigned size, 
 	struct vm *vm = v->vm;
 	int err;
 
-	/* Beyond the VM's address space nothing answers, not even user space. */
-	if (ipa >> vm->ipa_bits)
-		return CPU_MMIO_ABORT;
 	if (write)
 		err = am_bus_write(vm->bus, v->id, ipa, size, *value);
 	else

@@ -20,8 +20,12 @@ int vcpu_first_run(struct vcpu *v)
 	struct am_gic *gic = vm_gic(vm);
 
 	if (gic) {
+		bool was_ready = am_gic_initialized(gic);
+
 		err = am_gic_map(gic, vm->bus);
-		if (err)
+		if (!err && !was_ready)
+			err = vm_default_routes(vm);
+		if (err && !vm->keep_failed)
 			atomic_store(&vm->dead, true);
 		else if (atomic_load(&vm->timer_ppi[0]) == atomic_load(&vm->timer_ppi[1]))
 			err = -EINVAL;
@@ -147,12 +151,6 @@ static int mmio_exit(struct vcpu *v, struct vm_exit *exit, bool *again)
 	const struct cpu_mmio *m = &v->cpu->mmio;
 
 	*again = false;
-	if (m->ipa >> v->vm->ipa_bits) {
-		/* Only accesses without syndrome come here; the others were aborted at once. */
-		cpu_inject_dabt(v->cpu, m->va);
-		*again = true;
-		return 0;
-	}
 	switch (mem_kind(v->vm->mem, m->ipa, m->write)) {
 	case MEM_MEMORY: /* since the access was tried: a slot has just come or moved there */
 		*again = true;
@@ -224,7 +222,8 @@ static int handle_exit(struct vcpu *v, enum cpu_exit reason, struct vm_exit *exi
 	case CPU_EXIT_DEBUG:
 		return debug_exit(v, exit);
 	default:
-		return -v->cpu->exit_errno;
+		/* A dirty ring without room: prepare() says so to user space. */
+		return v->cpu->exit_errno == EAGAIN ? 0 : -v->cpu->exit_errno;
 	}
 }
 
@@ -236,6 +235,10 @@ static int prepare(struct vcpu *v, struct vm_exit *exit)
 	if (v->leave || vcpu_signal_pending(v)) {
 		vm_stat_add(&v->stats, VCPU_STAT_SIGNAL_EXITS, 1);
 		return -EINTR;
+	}
+	if (v->view.ring && mem_ring_full(v->view.ring)) {
+		exit->kind = VM_EXIT_RING_FULL;
+		return 1;
 	}
 	err = settle_power(v, exit);
 	if (err)

@@ -85,7 +85,7 @@ static uint8_t *structure(struct vcpu *v)
 {
 	struct mem_page page;
 
-	if (mem_page_write(v->vm->mem, v->steal.ipa & ~UINT64_C(0xfff), &v->mem_hint, &page) ||
+	if (mem_page(v->vm->mem, v->steal.ipa & ~UINT64_C(0xfff), true, &v->view, &page) ||
 	    !page.writable)
 		return NULL;
 	return page.host + (v->steal.ipa & 0xfff);

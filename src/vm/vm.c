@@ -20,27 +20,48 @@ static void gic_free(void *opaque, void *p, size_t size)
 	free(p);
 }
 
+static void count_flush(struct vm *vm)
+{
+	vm_stat_add(&vm->stats, VM_STAT_REMOTE_TLB_FLUSH_REQUESTS, 1);
+	vm_stat_add(&vm->stats, VM_STAT_REMOTE_TLB_FLUSH, 1);
+}
+
 /* Memory went away: no vCPU may hold a pointer into it when this returns. */
 static void unmapped(void *opaque, uint64_t gpa, uint64_t size)
 {
 	struct vm *vm = opaque;
 
-	vm_stat_add(&vm->stats, VM_STAT_REMOTE_TLB_FLUSH_REQUESTS, 1);
-	vm_stat_add(&vm->stats, VM_STAT_REMOTE_TLB_FLUSH, 1);
+	count_flush(vm);
 	cpu_cluster_unmap(vm->cluster, gpa, size);
 }
 
-void vm_forget_writable(struct vm *vm)
+static void protected(void *opaque, uint64_t gpa, uint64_t size)
 {
-	cpu_broadcast(vm->cluster, NULL, CPU_REQ_FLUSH_ALL, 0);
-	cpu_broadcast_wait(vm->cluster, NULL);
+	struct vm *vm = opaque;
+
+	count_flush(vm);
+	cpu_cluster_write_protect(vm->cluster, gpa, size);
 }
+
+static void synchronize(void *opaque)
+{
+	struct vm *vm = opaque;
+
+	cpu_cluster_synchronize(vm->cluster);
+}
+
+static const struct mem_ops mem_ops = {unmapped, protected, synchronize};
 
 static void vcpu_unshare(struct vcpu *v)
 {
 	if (v->shared)
 		munmap(v->shared, v->shared_len);
 	v->shared = NULL;
+	if (v->view.ring) {
+		munmap(v->ring.entry, v->ring.nr * sizeof(v->ring.entry[0]));
+		close(v->ring_fd);
+	}
+	v->view.ring = NULL;
 }
 
 static void vcpu_destroy(struct vcpu *v)
@@ -82,7 +103,7 @@ static void vm_destroy(struct vm *vm)
 	free(vm);
 }
 
-int vm_create(unsigned ipa_bits, struct vm **out)
+int vm_create(unsigned ipa_bits, unsigned pa_bits, struct vm **out)
 {
 	static const struct am_alloc alloc = {gic_alloc, gic_free, NULL};
 	struct vm *vm = calloc(1, sizeof(*vm));
@@ -93,11 +114,13 @@ int vm_create(unsigned ipa_bits, struct vm **out)
 	vm->pid = getpid();
 	vm->stats.value = vm->own_stats;
 	vm->ipa_bits = ipa_bits;
+	vm->pa_bits = pa_bits;
+	atomic_init(&vm->max_vcpus, VM_MAX_VCPUS);
 	pthread_mutex_init(&vm->lock, NULL);
 	pthread_mutex_init(&vm->slots_lock, NULL);
 	vm_io_init(&vm->io);
 	vm_irqs_init(vm);
-	vm->mem = mem_create(ipa_bits, unmapped, vm);
+	vm->mem = mem_create(ipa_bits, &mem_ops, vm);
 	vm->cluster = cpu_cluster_create(VM_MAX_VCPUS);
 	if (am_bus_create(&alloc, &vm->bus))
 		vm->bus = NULL;
@@ -105,6 +128,7 @@ int vm_create(unsigned ipa_bits, struct vm **out)
 		vm_destroy(vm);
 		return -ENOMEM;
 	}
+	cpu_cluster_set_pa_bits(vm->cluster, pa_bits);
 	/* The PPIs of Arm's base system architecture, which KVM uses too. */
 	atomic_init(&vm->timer_ppi[TIMER_VIRTUAL], 27);
 	atomic_init(&vm->timer_ppi[TIMER_PHYSICAL], 30);
@@ -152,7 +176,7 @@ int vm_vcpu_check(struct vm *vm, unsigned id)
 {
 	struct am_gic *gic = vm_gic(vm);
 
-	if (id >= VM_MAX_VCPUS)
+	if (id >= atomic_load(&vm->max_vcpus))
 		return -EINVAL;
 	if (gic && am_gic_initialized(gic))
 		return -EBUSY;
@@ -253,17 +277,44 @@ struct am_gic *vm_gic(struct vm *vm)
 	return atomic_load_explicit(&vm->gic, memory_order_acquire);
 }
 
-int vm_create_gic(struct vm *vm)
+int vm_gic_ready_locked(struct vm *vm)
+{
+	struct am_gic *gic = vm_gic(vm);
+	int err;
+
+	if (am_gic_initialized(gic))
+		return 0;
+	err = am_gic_lazy_init(gic);
+	return err ? err : vm_default_routes(vm);
+}
+
+int vm_gic_ready(struct vm *vm)
+{
+	int err;
+
+	if (am_gic_initialized(vm_gic(vm)))
+		return 0;
+	pthread_mutex_lock(&vm->lock);
+	err = vm_gic_ready_locked(vm);
+	pthread_mutex_unlock(&vm->lock);
+	return err;
+}
+
+int vm_create_gic(struct vm *vm, unsigned version)
 {
 	struct am_gic_config config = {
-	    .max_vcpus = VM_MAX_VCPUS,
+	    .max_vcpus = version == 2 ? AM_GIC_V2_MAX_VCPUS : VM_MAX_VCPUS,
 	    .ipa_bits = vm->ipa_bits,
 	    .ops = {vm_irq_line_changed, gic_alloc, gic_free, vm_spi_done},
 	    .opaque = vm,
+	    .version = version,
 	};
 	struct am_gic *gic = NULL;
-	int err = am_gic_create(&config, &gic);
+	int err;
 
+	if (atomic_load(&vm->nr_vcpus) > config.max_vcpus)
+		return -E2BIG;
+	err = am_gic_create(&config, &gic);
 	if (err)
 		return err;
 	for (unsigned n = 0; n < atomic_load(&vm->nr_vcpus) && !err; n++) {
@@ -275,6 +326,7 @@ int vm_create_gic(struct vm *vm)
 		am_gic_destroy(gic);
 		return err;
 	}
+	atomic_store(&vm->max_vcpus, config.max_vcpus);
 	atomic_store_explicit(&vm->gic, gic, memory_order_release);
 	return 0;
 }

@@ -27,7 +27,7 @@
 #include "vm/irqfd.h"
 
 #define VM_MAX_VCPUS	  512u
-#define VM_IPA_BITS_LIMIT 48u /* what ID_AA64MMFR0_EL1.PARange says */
+#define VM_IPA_BITS_LIMIT 52u /* what the CPU has */
 #define VM_IPA_BITS_MIN	  32u
 #define VM_IPA_BITS_USUAL 40u
 
@@ -86,6 +86,7 @@ struct vm {
 	atomic_uint refs;
 	pid_t pid; /* of the process that made it: nobody else may use it */
 	unsigned ipa_bits;
+	unsigned pa_bits; /* of the machine that the VM is told it runs on: the limit of ipa_bits */
 
 	pthread_mutex_t lock; /* what exists: vCPUs, the GIC; and its set-up */
 	pthread_mutex_t slots_lock;
@@ -100,15 +101,18 @@ struct vm {
 	struct fw fw;
 	struct vm_io io;
 	struct vm_irqs irqs;
-	unsigned manual_log; /* KVM_DIRTY_LOG_*, how dirty logs work; under slots_lock */
+	unsigned manual_log;	  /* KVM_DIRTY_LOG_*, how dirty logs work; under slots_lock */
+	atomic_uint ring_entries; /* of each vCPU's dirty ring; 0: none. Written under lock */
 
 	atomic_bool dead;	  /* set-up failed half way: every call is -EIO */
+	bool keep_failed;	  /* ... but not when the GIC's layout is wrong */
 	atomic_bool has_run;	  /* some vCPU has */
 	atomic_bool nisv_to_user; /* accesses without syndrome are user space's */
 
 	struct vm_stats stats; /* under slots_lock */
 	uint64_t own_stats[VM_NR_STATS];
 
+	atomic_uint max_vcpus; /* a GICv2 has 8; written under lock */
 	atomic_uint nr_vcpus;
 	_Atomic(struct vcpu *) vcpus[VM_MAX_VCPUS]; /* in order of creation */
 	_Atomic(struct vcpu *) by_id[VM_MAX_VCPUS];
@@ -123,7 +127,9 @@ struct vcpu {
 	unsigned id;
 	struct cpu *cpu;
 	struct timer timer;
-	unsigned mem_hint;
+	struct mem_view view;
+	struct mem_ring ring; /* with view.ring: what user space maps at ring_fd */
+	int ring_fd;
 	void *shared; /* what user space maps */
 	size_t shared_len;
 	const uint8_t *immediate_exit; /* in it */
@@ -168,7 +174,8 @@ struct vcpu {
 
 /* ---- VM (vm.c) ---- */
 
-int vm_create(unsigned ipa_bits, struct vm **out);
+/* @pa_bits: of the machine, at least @ipa_bits. */
+int vm_create(unsigned ipa_bits, unsigned pa_bits, struct vm **out);
 void vm_get(struct vm *vm);
 void vm_put(struct vm *vm);
 
@@ -188,12 +195,15 @@ uint64_t vm_mpidr(unsigned id);
 int vm_lock_vcpus(struct vm *vm);
 void vm_unlock_vcpus(struct vm *vm);
 
-/* What vCPUs know of pages that they may write is forgotten when this returns. */
-void vm_forget_writable(struct vm *vm);
-
-/* The VM's GICv3, with all vCPUs there are. Under vm.lock. */
-int vm_create_gic(struct vm *vm);
+/* The VM's GIC, @version 2 or 3, with all vCPUs there are. -E2BIG: too many. Under vm.lock. */
+int vm_create_gic(struct vm *vm, unsigned version);
 struct am_gic *vm_gic(struct vm *vm);
+/*
+ * There is a GIC: is it initialised? -EBUSY if not; but a GICv2 then is, as in KVM. Its interrupt
+ * numbers have their usual meaning from then on. vm_gic_ready() takes vm.lock, the other has it.
+ */
+int vm_gic_ready(struct vm *vm);
+int vm_gic_ready_locked(struct vm *vm);
 
 /* ---- vCPU (vcpu.c) ---- */
 
@@ -220,7 +230,13 @@ void vcpu_set_user_irq(struct vcpu *v, bool fiq, bool level);
 
 /* ---- Running (run.c) ---- */
 
-enum vm_exit_kind { VM_EXIT_MMIO, VM_EXIT_NISV, VM_EXIT_SYSTEM_EVENT, VM_EXIT_DEBUG };
+enum vm_exit_kind {
+	VM_EXIT_MMIO,
+	VM_EXIT_NISV,
+	VM_EXIT_SYSTEM_EVENT,
+	VM_EXIT_DEBUG,
+	VM_EXIT_RING_FULL,
+};
 
 enum vm_event { VM_EVENT_SHUTDOWN = 1, VM_EVENT_RESET, VM_EVENT_WAKEUP = 4, VM_EVENT_SUSPEND };
 

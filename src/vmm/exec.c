@@ -40,7 +40,8 @@ static const char help_text[] =
     "Runs PROGRAM, which is dynamically linked, with a /dev/kvm for arm64 guests. On other\n"
     "machines an AArch64 PROGRAM runs under qemu-aarch64 (Debian's qemu-user).\n"
     "\n"
-    "  --ipa-limit BITS    pretend a host with fewer physical address bits: 32 to 48\n"
+    "  --ipa-limit BITS    pretend a host with fewer physical address bits: 32 to 52\n"
+    "  --keep-failed-vm    a VM whose first run fails stays usable, as before Linux 6.3\n"
     "  --trace PATTERN     print events to standard error, as for \"armature run\"\n"
     "\n"
     "ARMATURE_KVM_LIBRARY names another " LIBRARY ", ARMATURE_QEMU another\n"
@@ -222,7 +223,7 @@ static int set_ipa_limit(const char *text)
 	unsigned long bits = strtoul(text, &end, 10);
 
 	if (*text < '0' || *text > '9' || *end || bits > 99 || am_kvm_set_ipa_limit((unsigned)bits))
-		return vmm_fail(VMM_USAGE, "--ipa-limit %s: give a number from 32 to 48", text);
+		return vmm_fail(VMM_USAGE, "--ipa-limit %s: give a number from 32 to 52", text);
 	return setenv("ARMATURE_IPA_LIMIT", text, 1) ? vmm_fail(VMM_HOST, "out of memory") : 0;
 }
 
@@ -234,10 +235,16 @@ static int set_trace(const char *pattern)
 	return setenv("ARMATURE_TRACE", pattern, 1) ? vmm_fail(VMM_HOST, "out of memory") : 0;
 }
 
-enum { OPT_IPA_LIMIT = 256, OPT_TRACE };
+static int keep_failed_vm(void)
+{
+	return setenv("ARMATURE_KEEP_FAILED_VM", "1", 1) ? vmm_fail(VMM_HOST, "out of memory") : 0;
+}
+
+enum { OPT_IPA_LIMIT = 256, OPT_KEEP_FAILED_VM, OPT_TRACE };
 
 static const struct option long_options[] = {
     {"ipa-limit", required_argument, NULL, OPT_IPA_LIMIT},
+    {"keep-failed-vm", no_argument, NULL, OPT_KEEP_FAILED_VM},
     {"trace", required_argument, NULL, OPT_TRACE},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -257,6 +264,8 @@ int exec_main(int argc, char **argv)
 			break;
 		if (c == OPT_IPA_LIMIT) {
 			status = set_ipa_limit(optarg);
+		} else if (c == OPT_KEEP_FAILED_VM) {
+			status = keep_failed_vm();
 		} else if (c == OPT_TRACE && strcmp(optarg, "help") == 0) {
 			for (unsigned n = 0; am_trace_point(n); n++)
 				puts(am_trace_point(n));

@@ -30,6 +30,22 @@ QEMU_DIFFERS = {
         'QEMU 7.2 has breakpoints while the OS lock is set',
     'STLR then LDAR is in order between two CPUs':
         'QEMU 7.2 on x86 has no barrier between a store-release and a load-acquire',
+    'aborts beyond the address space: FAR is the IPA, ISS says no more than 0x10':
+        'what KVM injects is not what a machine without EL2 does',
+    'the same from EL0: EC 0x24': 'what KVM injects has the IPA in FAR',
+    'a table walk into nothing: external abort of the access, FAR its address':
+        'without EL2 it is an external abort on a walk',
+    'a table walk into a device: the same': 'without EL2 the device is read',
+    'a table walk beyond the address space: FAR is the table\'s page':
+        'without EL2 it is an external abort on a walk',
+    'a descriptor with an address above IPS: address size fault of its level':
+        'QEMU 7.2 ignores address bits 51:48 while IPS is 48 bits or less',
+    'a table base above IPS: address size fault, level 0':
+        'QEMU 7.2 ignores address bits 51:48 while IPS is 48 bits or less',
+    'a block\'s descriptor at level -1 (4K) or 0 (16K) is invalid':
+        'QEMU 7.2 has blocks at every level but 3',
+    'without TCR_EL1.DS there are no blocks of 512 GiB and 64 GiB':
+        'QEMU 7.2 has blocks at every level but 3',
     "PSCI_FEATURES, AFFINITY_INFO and CPU_ON's errors": 'QEMU 7.2 has no SMCCC_VERSION',
 }
 

@@ -75,7 +75,7 @@ class CommandLine(Case):
         self.expect(run("--"), 2, "no program given")
         self.expect(run("--nonsense", "x"), 2, "--nonsense", "not an option")
         self.expect(run("--ipa-limit"), 2, "needs a value")
-        for bits in ("31", "49", "", "x", "40x", "-1", "99999999999999999999"):
+        for bits in ("31", "53", "", "x", "40x", "-1", "99999999999999999999"):
             self.expect(run("--ipa-limit", bits, ARGS.native), 2, "--ipa-limit")
         self.expect(run("--trace", "nonsense", ARGS.native), 2, "no event")
 
@@ -197,8 +197,8 @@ class Options(Case):
 
     def test_ipa_limit(self):
         for path in self.programs():
-            self.expect(run(path, "ipa", "48"), 0)
-            for bits in ("32", "36", "40", "47"):
+            self.expect(run(path, "ipa", "52"), 0)
+            for bits in ("32", "36", "40", "47", "48"):
                 self.expect(run("--ipa-limit", bits, path, "ipa", bits), 0)
             self.expect(run("--ipa-limit=39", path, "ipa", "40"), 1)
 

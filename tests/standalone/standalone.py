@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The interrupt controller runs where there is no operating system.
+"""The interrupt controller, and stage 2 tables, run where there is no operating system.
 
-Compiles base, bus and gic without a hosted C library, for this machine and (as a hypervisor at EL2
-would) for arm64 without floating-point registers, links each set into one object, and looks at what
-is still undefined: nothing but the <string.h> functions that any compiler may call by itself.
+Compiles the sources of each (see PARTS) without a hosted C library, for this machine and (as a
+hypervisor at EL2 would) for arm64 without floating-point registers, links them into one object, and
+looks at what is still undefined: nothing but the <string.h> functions that any compiler may call by
+itself.
 
 usage: standalone.py SOURCE-ROOT
 """
@@ -18,6 +19,10 @@ import tempfile
 ALLOWED = {"memcpy", "memset", "memmove", "memcmp", "strlen", "strcmp", "strncmp"}
 FLAGS = ["-std=gnu11", "-O2", "-ffreestanding", "-fno-stack-protector", "-fno-pic", "-Wall",
          "-Wextra", "-Wno-unused-parameter", "-Werror", "-fno-strict-aliasing"]
+PARTS = [
+    ("gic", ["base/*.c", "bus/*.c", "gic/*.c"]),
+    ("stage2", ["mem/s2*.c"]),
+]
 TARGETS = [
     ("host", os.environ.get("CC", "cc").split(), "ld", "nm", []),
     ("arm64 at EL2", ["aarch64-linux-gnu-gcc"], "aarch64-linux-gnu-ld", "aarch64-linux-gnu-nm",
@@ -45,25 +50,30 @@ def undefined(root, sources, target, work):
     return {line.split()[-1] for line in run([nm, "-u", whole]).splitlines()}
 
 
-def main(root):
-    sources = sorted(s for f in ("base", "bus", "gic") for s in glob.glob(f"{root}/src/{f}/*.c"))
-    failed = False
-    for target in TARGETS:
-        if not shutil.which(target[1][0]):
-            print(f"{target[0]}: skipped, no {target[1][0]}")
-            continue
+def check(root, part, sources, target):
+    what = f"{part}, {target[0]}"
+    try:
         with tempfile.TemporaryDirectory() as work:
-            try:
-                needs = undefined(root, sources, target, work)
-            except RuntimeError as e:
-                print(f"{target[0]}: {e}")
-                failed = True
+            needs = undefined(root, sources, target, work)
+    except RuntimeError as e:
+        print(f"{what}: {e}")
+        return False
+    bad = sorted(needs - ALLOWED)
+    print(f"{what}: {len(sources)} files need {', '.join(sorted(needs)) or 'nothing'}"
+          + (f"; not allowed: {', '.join(bad)}" if bad else ""))
+    return not bad and bool(sources)
+
+
+def main(root):
+    failed = False
+    for part, patterns in PARTS:
+        sources = sorted(s for p in patterns for s in glob.glob(f"{root}/src/{p}"))
+        for target in TARGETS:
+            if not shutil.which(target[1][0]):
+                print(f"{target[0]}: skipped, no {target[1][0]}")
                 continue
-        bad = sorted(needs - ALLOWED)
-        print(f"{target[0]}: {len(sources)} files need {', '.join(sorted(needs)) or 'nothing'}"
-              + (f"; not allowed: {', '.join(bad)}" if bad else ""))
-        failed |= bool(bad)
-    return 1 if failed or not sources else 0
+            failed |= not check(root, part, sources, target)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -38,19 +38,19 @@ static void vm_types(void **state)
 	static const struct {
 		unsigned long type;
 		bool ok;
-	} cases[] = {{0, true},		  {32, true},	  {33, true},	  {47, true},
-		     {48, true},	  {31, false},	  {49, false},	  {52, false},
-		     {1, false},	  {0x100, false}, {0x128, false}, {1ul << 31, false},
-		     {0x80000020, false}, {~0ul, false}};
+	} cases[] = {{0, true},		 {32, true},	      {33, true},     {47, true},
+		     {48, true},	 {31, false},	      {49, true},     {52, true},
+		     {53, false},	 {1, false},	      {0x100, false}, {0x128, false},
+		     {1ul << 31, false}, {0x80000020, false}, {~0ul, false}};
 	int fd = am_kvm_open();
 
-	assert_int_equal(kvm(fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE), 48);
+	assert_int_equal(kvm(fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE), 52);
 	for (unsigned n = 0; n < sizeof(cases) / sizeof(cases[0]); n++) {
 		int vm = kvm(fd, KVM_CREATE_VM, cases[n].type);
 
 		if (cases[n].ok) {
 			assert_true(vm >= 0);
-			assert_int_equal(kvm(vm, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE), 48);
+			assert_int_equal(kvm(vm, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE), 52);
 			assert_int_equal(am_kvm_close(vm), 0);
 		} else {
 			assert_int_equal(vm, -EINVAL);
@@ -279,11 +279,11 @@ static void vgic_creation(void **state)
 	assert_int_equal(fd, 12345);
 	assert_int_equal(create_device(m.vm, 99, 0, &fd), -ENODEV);
 	assert_int_equal(create_device(m.vm, 0, KVM_CREATE_DEVICE_TEST, &fd), -ENODEV);
-	assert_int_equal(create_device(m.vm, KVM_DEV_TYPE_ARM_VGIC_V2, 0, &fd), -ENODEV);
-	assert_int_equal(kvm(m.vm, KVM_CREATE_IRQCHIP, 0), -ENODEV);
 	assert_int_equal(create_device(m.vm, KVM_DEV_TYPE_ARM_VGIC_V3, 0, &gic), 0);
 	assert_true(am_kvm_owns(gic));
 	assert_int_equal(create_device(m.vm, KVM_DEV_TYPE_ARM_VGIC_V3, 0, &fd), -EEXIST);
+	assert_int_equal(create_device(m.vm, KVM_DEV_TYPE_ARM_VGIC_V2, 0, &fd), -EEXIST);
+	assert_int_equal(kvm(m.vm, KVM_CREATE_IRQCHIP, 0), -EEXIST);
 	assert_int_equal(kvm_ptr(gic, KVM_SET_DEVICE_ATTR, &init), 0);
 	assert_int_equal(kvm_ptr(gic, KVM_SET_DEVICE_ATTR, &init), 0);
 	assert_int_equal(kvm(m.vm, KVM_CREATE_VCPU, 1), -EBUSY);
@@ -292,6 +292,33 @@ static void vgic_creation(void **state)
 	assert_int_equal(run(&m, 0), -EIO);
 	assert_int_equal(kvm_ptr(gic, KVM_SET_DEVICE_ATTR, &init), -EIO);
 	assert_int_equal(kvm(m.vm, KVM_CHECK_EXTENSION, KVM_CAP_IRQCHIP), -EIO);
+	am_kvm_close(gic);
+	machine_destroy(&m);
+}
+
+/* As before Linux 6.3: what was missing at the first run can be given, and the VM runs. */
+static void failed_vms_can_be_kept(void **state)
+{
+	struct machine m;
+	struct kvm_device_attr a = {.group = KVM_DEV_ARM_VGIC_GRP_CTRL};
+	uint64_t dist = GICD, redist = GICR;
+	int gic;
+
+	am_kvm_keep_failed_vms(true);
+	machine_create(&m, 1, false);
+	am_kvm_keep_failed_vms(false);
+	assert_int_equal(create_device(m.vm, KVM_DEV_TYPE_ARM_VGIC_V3, 0, &gic), 0);
+	assert_int_equal(kvm_ptr(gic, KVM_SET_DEVICE_ATTR, &a), 0);
+	assert_int_equal(run(&m, 0), -ENXIO);
+	a.group = KVM_DEV_ARM_VGIC_GRP_ADDR;
+	a.attr = KVM_VGIC_V3_ADDR_TYPE_DIST;
+	a.addr = (uintptr_t)&dist;
+	assert_int_equal(kvm_ptr(gic, KVM_SET_DEVICE_ATTR, &a), 0);
+	a.attr = KVM_VGIC_V3_ADDR_TYPE_REDIST;
+	a.addr = (uintptr_t)&redist;
+	assert_int_equal(kvm_ptr(gic, KVM_SET_DEVICE_ATTR, &a), 0);
+	emit_psci(&m, PSCI_SYSTEM_OFF);
+	run_to_off(&m, 0);
 	am_kvm_close(gic);
 	machine_destroy(&m);
 }
@@ -472,9 +499,9 @@ int main(void)
 	    cmocka_unit_test(capabilities),	cmocka_unit_test(bad_pointers),
 	    cmocka_unit_test(unknown_requests), cmocka_unit_test(foreign_descriptors),
 	    cmocka_unit_test(create_vcpu),	cmocka_unit_test(vcpu_init),
-	    cmocka_unit_test(vgic_creation),	cmocka_unit_test(irq_lines),
-	    cmocka_unit_test(enable_caps),	cmocka_unit_test(timer_interrupts),
-	    cmocka_unit_test(random_calls),
+	    cmocka_unit_test(vgic_creation),	cmocka_unit_test(failed_vms_can_be_kept),
+	    cmocka_unit_test(irq_lines),	cmocka_unit_test(enable_caps),
+	    cmocka_unit_test(timer_interrupts), cmocka_unit_test(random_calls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

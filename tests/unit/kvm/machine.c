@@ -57,6 +57,11 @@ static void vcpu_create(struct machine *m, unsigned n)
 
 void machine_create(struct machine *m, unsigned nr, bool gic)
 {
+	machine_create_with(m, nr, gic, NULL);
+}
+
+void machine_create_with(struct machine *m, unsigned nr, bool gic, void (*first)(int vm))
+{
 	struct kvm_userspace_memory_region ram = {.guest_phys_addr = RAM, .memory_size = RAM_SIZE};
 
 	*m = (struct machine){.gic = -1, .nr = nr};
@@ -64,6 +69,8 @@ void machine_create(struct machine *m, unsigned nr, bool gic)
 	assert_true(m->kvm >= 0);
 	m->vm = kvm(m->kvm, KVM_CREATE_VM, 0);
 	assert_true(m->vm >= 0);
+	if (first)
+		first(m->vm);
 	m->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(m->ram, MAP_FAILED);
 	ram.userspace_addr = (uintptr_t)m->ram;

@@ -39,6 +39,8 @@ struct machine {
 
 /* @nr vCPUs with PSCI 1.1; those after the first are off. With a GIC if @gic. */
 void machine_create(struct machine *m, unsigned nr, bool gic);
+/* The same, with something done to the VM before there is memory or a vCPU. */
+void machine_create_with(struct machine *m, unsigned nr, bool gic, void (*first)(int vm));
 void machine_destroy(struct machine *m);
 
 /* As the ioctls, but -errno instead of -1. */
