@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -38,7 +37,7 @@ int mem_log_start(const struct mem *m, struct mapping *s, const struct mapping *
 		s->dirty_len = old->dirty_len;
 		return 0;
 	}
-	s->dirty_len = am_align_up(nr_pages(m, s) / 8 + 8, MEM_PAGE);
+	s->dirty_len = (nr_pages(m, s) / WORD_BITS + 1) * sizeof(s->dirty[0]);
 	s->dirty = mem_zeroes(s->dirty_len);
 	if (!s->dirty)
 		return -ENOMEM;
@@ -49,8 +48,7 @@ int mem_log_start(const struct mem *m, struct mapping *s, const struct mapping *
 
 void mem_log_stop(struct mapping *s)
 {
-	if (s->dirty)
-		munmap(s->dirty, s->dirty_len);
+	mem_zeroes_free(s->dirty, s->dirty_len);
 	s->dirty = NULL;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Memory for stage 2 tables: zeroed pages of the granule's size, cut from larger pieces. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -12,7 +13,7 @@ struct chunk {
 	size_t len;
 };
 
-void *mem_zeroes(size_t len)
+static void *map_zeroes(size_t len)
 {
 	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -20,10 +21,26 @@ void *mem_zeroes(size_t len)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* Of a slot with 4 MiB, say, the log has 128 bytes. */
+#define SMALL 1024
+
+void *mem_zeroes(size_t len)
+{
+	return len <= SMALL ? calloc(1, len) : map_zeroes(len);
+}
+
+void mem_zeroes_free(void *p, size_t len)
+{
+	if (len <= SMALL)
+		free(p);
+	else if (p)
+		munmap(p, len);
+}
+
 /* @len bytes at a multiple of @align, both multiples of the host's page size. */
 static void *zeroes_aligned(size_t len, size_t align)
 {
-	uint8_t *p = mem_zeroes(len + align);
+	uint8_t *p = map_zeroes(len + align);
 
 	if (!p)
 		return NULL;

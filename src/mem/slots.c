@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/bits.h"
@@ -22,8 +21,7 @@ static void mapping_destroy(struct mapping *s)
 	if (!s)
 		return;
 	mem_log_stop(s);
-	if (s->seen)
-		munmap((void *)s->seen, s->seen_len);
+	mem_zeroes_free((void *)s->seen, s->seen_len);
 	free(s);
 }
 
@@ -42,7 +40,7 @@ static struct mapping *mapping_create(const struct mem *m, const struct mem_slot
 	} else {
 		uint64_t words = want->size / MEM_PAGE / SEEN_PAGES + 2;
 
-		s->seen_len = am_align_up(words * sizeof(s->seen[0]), MEM_PAGE);
+		s->seen_len = words * sizeof(s->seen[0]);
 		s->seen = mem_zeroes(s->seen_len);
 	}
 	if (!s->seen || ((want->flags & MEM_LOG_DIRTY) && mem_log_start(m, s, old))) {

@@ -77,8 +77,12 @@ struct mem {
 
 /* ---- pool.c ---- */
 
-/* Demand-zero memory: what is not touched costs nothing. NULL without. */
+/*
+ * Zeroes, for a thing that grows with a slot: where it is large, what is not touched costs nothing;
+ * where it is small, there may be thousands. NULL without memory.
+ */
 void *mem_zeroes(size_t len);
+void mem_zeroes_free(void *p, size_t len);
 
 void pool_init(struct pool *p, size_t granule);
 void pool_finish(struct pool *p);
