@@ -181,6 +181,48 @@ unsigned am_gic_irq_pending(const struct am_gic *gic, unsigned vcpu);
 int am_gic_icc_read(struct am_gic *gic, unsigned vcpu, unsigned sysreg, uint64_t *value);
 int am_gic_icc_write(struct am_gic *gic, unsigned vcpu, unsigned sysreg, uint64_t value);
 
+/* ---- list registers ---- */
+
+/*
+ * For a hypervisor at EL2 whose guests use the hardware's virtual CPU interface instead of the one
+ * above. Around each run of a vCPU:
+ *
+ *     am_gic_lr_fill(gic, vcpu, &s);
+ *     write s.lr, s.apr, s.vmcr and s.hcr to the hardware; run the guest; read them back
+ *     am_gic_lr_fold(gic, vcpu, &s);
+ *
+ * From fill to fold the state of the vCPU's interface and of the interrupts in its list registers
+ * is the hardware's, and the line of the vCPU means: there is something better than what was left
+ * out, so leave the guest, fold and fill. A maintenance interrupt means the same. Meanwhile no
+ * ICC_* or GICC access may be made for that vCPU, and who reads or writes active or pending state
+ * through registers or attributes has the vCPUs out of their guests first, as KVM has. Injection,
+ * SGIs, enables, priorities and routes need no such care.
+ */
+#define AM_GIC_MAX_LRS 16
+
+struct am_gic_lrs {
+	unsigned nr; /* list registers to use, 1..16 (ICH_VTR_EL2.ListRegs + 1); never changes */
+	/* ICH_LR<n>_EL2; of a GICv2, GICH_LR<n>. Zero at first, and left to fill and fold. */
+	uint64_t lr[AM_GIC_MAX_LRS];
+	uint32_t vmcr; /* ICH_VMCR_EL2, GICH_VMCR */
+	/*
+	 * ICH_HCR_EL2, GICH_HCR: En, and the maintenance interrupts that are needed. EOIcount, as
+	 * read back, is what fold uses.
+	 */
+	uint32_t hcr;
+	uint32_t apr[2][4]; /* ICH_AP0R<n>_EL2, ICH_AP1R<n>_EL2; of a GICv2, GICH_APR is [0][0] */
+	/* Private: where the latches of interrupts in list registers are. */
+	uint16_t carried, aside;
+};
+
+/*
+ * Takes the vCPU's interface and its most important interrupts into @s. -EINVAL: no such vCPU or
+ * number of registers. -EBUSY: already filled, or not initialised.
+ */
+int am_gic_lr_fill(struct am_gic *gic, unsigned vcpu, struct am_gic_lrs *s);
+/* Takes them back, as the guest has left them. -EINVAL: no such vCPU, or it is not filled. */
+int am_gic_lr_fold(struct am_gic *gic, unsigned vcpu, struct am_gic_lrs *s);
+
 /* ---- device attributes: user space's view ---- */
 
 enum am_gic_group {

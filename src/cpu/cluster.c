@@ -27,6 +27,11 @@ void cpu_cluster_set_pa_bits(struct cpu_cluster *cl, unsigned bits)
 		cl->pa_bits = sizes[n];
 }
 
+void cpu_cluster_hide_icc(struct cpu_cluster *cl)
+{
+	atomic_store_explicit(&cl->no_icc, true, memory_order_relaxed);
+}
+
 void cpu_cluster_destroy(struct cpu_cluster *cl)
 {
 	free(cl);
@@ -70,7 +75,9 @@ static bool merge(struct cpu_request *r, enum cpu_request_kind kind, uint64_t fi
 
 static void add(struct cpu_shootdown *s, enum cpu_request_kind kind, uint64_t first, uint64_t last)
 {
-	if (kind == CPU_REQ_FLUSH_ALL) {
+	if (kind == CPU_REQ_NOTHING) {
+		return;
+	} else if (kind == CPU_REQ_FLUSH_ALL) {
 		s->overflow = true;
 	} else if (s->nr && merge(&s->req[s->nr - 1], kind, first, last)) {
 		return;
@@ -207,6 +214,12 @@ static void change_memory(struct cpu_cluster *cl, enum cpu_request_kind kind, ui
 	uint64_t last = len - 1 > UINT64_MAX - ipa ? UINT64_MAX : ipa + len - 1;
 
 	cpu_broadcast_range(cl, NULL, kind, ipa & CPU_PAGE_MASK, last | ~CPU_PAGE_MASK);
+	cpu_broadcast_wait(cl, NULL);
+}
+
+void cpu_cluster_synchronize(struct cpu_cluster *cl)
+{
+	cpu_broadcast(cl, NULL, CPU_REQ_NOTHING, 0);
 	cpu_broadcast_wait(cl, NULL);
 }
 

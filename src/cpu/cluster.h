@@ -19,6 +19,7 @@
 #define CPU_GENERATIONS 4096
 
 enum cpu_request_kind {
+	CPU_REQ_NOTHING,    /* but to come by */
 	CPU_REQ_FLUSH_ALL,  /* TLBs */
 	CPU_REQ_FLUSH_VA,   /* virtual addresses [first, last] */
 	CPU_REQ_FLUSH_ASID, /* first */
@@ -47,8 +48,9 @@ struct cpu_shootdown {
 
 struct cpu_cluster {
 	unsigned max_cpus;
-	unsigned pa_bits; /* what ID_AA64MMFR0_EL1.PARange says; 52: also LPA, LVA and LPA2 */
-	atomic_uint nr;	  /* cpus[] beyond are NULL */
+	unsigned pa_bits;   /* what ID_AA64MMFR0_EL1.PARange says; 52: also LPA, LVA and LPA2 */
+	atomic_bool no_icc; /* ID_AA64PFR0_EL1.GIC says that there are no ICC_* registers */
+	atomic_uint nr;	    /* cpus[] beyond are NULL */
 	atomic_uint generation[CPU_GENERATIONS];
 	_Atomic uint64_t id_changed[CPU_ID_REGS]; /* what user space changed, XOR (idreg.c) */
 	_Atomic(struct cpu *) cpus[];

@@ -187,6 +187,8 @@ void cpu_cluster_destroy(struct cpu_cluster *cl);
  * 48 and 52, which it is if nobody says anything.
  */
 void cpu_cluster_set_pa_bits(struct cpu_cluster *cl, unsigned bits);
+/* There is no GICv3 CPU interface: the ID registers say so from now on. */
+void cpu_cluster_hide_icc(struct cpu_cluster *cl);
 
 /*
  * A vCPU in its reset state, at index @id of the cluster; NULL without memory. @mpidr is what
@@ -219,6 +221,8 @@ void cpu_kick(struct cpu *c);
  */
 void cpu_cluster_unmap(struct cpu_cluster *cl, uint64_t ipa, uint64_t len);
 void cpu_cluster_write_protect(struct cpu_cluster *cl, uint64_t ipa, uint64_t len);
+/* Returns when no vCPU is inside a cpu_ops function that it had called before. */
+void cpu_cluster_synchronize(struct cpu_cluster *cl);
 
 /* True if an interrupt would be taken now or would wake WFI (masks do not matter for WFI). */
 bool cpu_irq_pending(const struct cpu *c);

@@ -54,26 +54,38 @@ static uint64_t set_field(uint64_t v, unsigned b, uint64_t field)
 	return (v & ~FIELD(b)) | field << b;
 }
 
-/* What there is: the table's row, but for what the size of physical addresses decides. */
-static uint64_t implemented(const struct cpu_cluster *cl, const struct cpu_sysreg *r)
+/* ID_AA64MMFR0_EL1 with addresses of less than 52 bits. */
+static uint64_t smaller(uint64_t v, unsigned pa_bits)
 {
-	static const uint8_t parange[] = {32, 36, 40, 42, 44, 48, 52};
-	uint64_t v = r->reset;
+	static const uint8_t parange[] = {32, 36, 40, 42, 44, 48};
 
-	if (cl->pa_bits == 52)
-		return v;
-	if (index_of(r) == ID(7, 2))
-		return set_field(v, 16, 0); /* VARange */
-	if (index_of(r) != ID(7, 0))
-		return v;
 	for (unsigned n = 0; n < AM_ARRAY_SIZE(parange); n++) {
-		if (parange[n] == cl->pa_bits)
+		if (parange[n] == pa_bits)
 			v = set_field(v, 0, n);
 	}
 	v = set_field(v, 20, 1);    /* TGran16 without 52 bits */
 	v = set_field(v, 28, 0);    /* TGran4 */
 	v = set_field(v, 32, 2);    /* TGran16_2 */
 	return set_field(v, 40, 2); /* TGran4_2 */
+}
+
+/* What there is: the table's row, but for what the cluster is told about the machine. */
+static uint64_t implemented(const struct cpu_cluster *cl, const struct cpu_sysreg *r)
+{
+	bool large = cl->pa_bits == 52;
+
+	switch (index_of(r)) {
+	case ID(4, 0):
+		if (atomic_load_explicit(&cl->no_icc, memory_order_relaxed))
+			return set_field(r->reset, 24, 0); /* GIC */
+		return r->reset;
+	case ID(7, 0):
+		return large ? r->reset : smaller(r->reset, cl->pa_bits);
+	case ID(7, 2):
+		return large ? r->reset : set_field(r->reset, 16, 0); /* VARange */
+	default:
+		return r->reset;
+	}
 }
 
 uint64_t cpu_id_read(struct cpu *c, const struct cpu_sysreg *r)

@@ -212,10 +212,10 @@ static bool leaf(struct cpu *c, const struct cpu_regime *r, uint64_t va, uint64_
 {
 	uint64_t base = address_in(r, desc, shift);
 	struct attrs a = {
-	    .ap_ro = am_bit(desc, 7) | am_bit(tables, 62),
-	    .ap_user = am_bit(desc, 6) & !am_bit(tables, 61),
-	    .uxn = am_bit(desc, 54) | am_bit(tables, 60),
-	    .pxn = am_bit(desc, 53) | am_bit(tables, 59),
+	    .ap_ro = am_bit(desc | tables >> 55, 7), /* APTable[1], bit 62 */
+	    .ap_user = am_bit(desc & ~(tables >> 55), 6),
+	    .uxn = am_bit(desc | tables >> 6, 54), /* UXNTable, bit 60 */
+	    .pxn = am_bit(desc | tables >> 6, 53),
 	};
 
 	if (base >> r->pa_bits)

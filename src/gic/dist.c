@@ -93,7 +93,7 @@ static void dist_set_route(const struct am_access *a, unsigned n, uint64_t value
 	struct gic_irq *irq = gic_irq_get(gic, NULL, n);
 
 	if (irq)
-		gic_irq_move(gic, irq, gic_cpu_by_affinity(gic, value), (uint32_t)value);
+		gic_irq_move(gic, irq, gic_route_cpu(gic, (uint32_t)value), (uint32_t)value);
 }
 
 #define SEC	  "IHI 0069 12.9"

@@ -85,17 +85,14 @@ static uint64_t dist2_get_target(const struct am_access *a, unsigned n)
 	return irq ? atomic_load_explicit(&irq->route, memory_order_relaxed) : 0;
 }
 
-/* To the first of the targets; when there is none KVM leaves the interrupt with vCPU 0. */
 static void dist2_set_target(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)
 {
 	struct am_gic *gic = dist2_gic(a);
-	unsigned nr = am_gic_nr_vcpus(gic), targets = (unsigned)value & ((1u << nr) - 1);
+	unsigned targets = (unsigned)value & ((1u << gic_nr_cpus(gic)) - 1);
 	struct gic_irq *irq = gic_irq_get(gic, NULL, n);
 
-	if (n >= GIC_NR_PRIVATE && irq && nr)
-		gic_irq_move(gic, irq,
-			     gic_cpu_nth(gic, targets ? (unsigned)__builtin_ctz(targets) : 0),
-			     targets);
+	if (n >= GIC_NR_PRIVATE && irq)
+		gic_irq_move(gic, irq, gic_route_cpu(gic, targets), targets);
 }
 
 static void dist2_set_sgir(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)

@@ -210,6 +210,15 @@ struct gic_cpu *gic_cpu_by_affinity(const struct am_gic *gic, uint64_t affinity)
 	return NULL;
 }
 
+struct gic_cpu *gic_route_cpu(const struct am_gic *gic, uint32_t route)
+{
+	if (!gic->v2)
+		return gic_cpu_by_affinity(gic, route);
+	/* The first of the targets; when there is none KVM leaves the interrupt with vCPU 0. */
+	return gic_nr_cpus(gic) ? gic_cpu_nth(gic, route ? (unsigned)__builtin_ctz(route) : 0)
+				: NULL;
+}
+
 static int add_vcpu(struct am_gic *gic, unsigned vcpu, uint64_t mpidr)
 {
 	unsigned nr = am_gic_nr_vcpus(gic);

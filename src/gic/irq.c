@@ -31,7 +31,7 @@ void gic_block_init(struct am_gic *gic, struct gic_block *block, unsigned first,
 		irq->intid = (uint16_t)(first + i);
 		irq->next = irq->prev = GIC_SPURIOUS;
 		irq->key = GIC_NOT_QUEUED;
-		irq->active_source = 0;
+		irq->active_source = irq->moving = 0;
 		atomic_init(&irq->home, (uint16_t)home);
 		atomic_init(&irq->route, 0);
 		atomic_init(&irq->sources, 0);
@@ -138,6 +138,7 @@ static AM_NOINLINE void block_change(struct am_gic *gic, struct gic_block *block
 			held = gic_irq_lock(gic, irq);
 		}
 		gic_irq_change(held, irq, set, clear);
+		held->stray |= set == GIC_ACTIVE;
 	}
 	if (held) {
 		gic_cpu_update(held);
@@ -218,7 +219,9 @@ void gic_irq_move(struct am_gic *gic, struct gic_irq *irq, struct gic_cpu *to, u
 		unlock_two(from, to);
 	}
 	atomic_store_explicit(&irq->route, route, memory_order_relaxed);
-	if (from != to) {
+	irq->moving =
+	    gic_irq_flags(irq) & (from->uses_lrs ? GIC_IN_LR | GIC_ACTIVE : GIC_IN_LR) ? 1 : 0;
+	if (from != to && !irq->moving) {
 		if (irq->key != GIC_NOT_QUEUED)
 			gic_queue_del(from, irq);
 		atomic_store_explicit(&irq->home, to->id, memory_order_release);

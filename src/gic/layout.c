@@ -315,7 +315,7 @@ static int map_frames(struct am_gic *gic, struct am_bus *bus)
 		struct gic_cpu *cpu = gic_cpu_nth(gic, i);
 
 		err = am_bus_add_over(bus, cpu->region->base + cpu->slot * GIC_REDIST_SIZE,
-				 &cpu->frame.frame);
+				      &cpu->frame.frame);
 	}
 	if (err)
 		unmap(gic, bus);

@@ -53,8 +53,9 @@ enum gic_flag {
 	GIC_ACTIVE = 4, /* acknowledged, not yet deactivated */
 	GIC_ENABLED = 8,
 	GIC_GROUP1 = 16,
-	GIC_EDGE = 32,	/* configuration: edge, else level */
-	GIC_OWNED = 64, /* the input belongs to a device inside the machine */
+	GIC_EDGE = 32,	 /* configuration: edge, else level */
+	GIC_OWNED = 64,	 /* the input belongs to a device inside the machine */
+	GIC_IN_LR = 128, /* in a list register: latch and active state are there; see lr.c */
 };
 
 /* One interrupt. Its flags and its priority are in its block. */
@@ -66,6 +67,7 @@ struct gic_irq {
 	uint8_t key; /* which queue: group << 6 | level, or GIC_NOT_QUEUED; [home's lock] */
 	_Atomic(uint8_t) sources; /* GICv2 SGI: vCPUs that sent it, by number */
 	uint8_t active_source;	  /* GICv2 SGI: whose is active; [home's lock] */
+	uint8_t moving;		  /* its route leads elsewhere, see gic_irq_move; [home's lock] */
 };
 
 /*
@@ -140,7 +142,10 @@ struct gic_cpu {
 	atomic_bool last; /* GICR_TYPER.Last; written under [config] */
 	struct gic_port port;
 	struct am_reg_frame frame;
-	void *memory; /* as allocated; this structure is aligned to a cache line */
+	bool in_lrs;   /* between fill and fold; [lock] */
+	bool uses_lrs; /* has been filled; [lock] */
+	bool stray;    /* interrupts may be active here that no list register remembers; [lock] */
+	void *memory;  /* as allocated; this structure is aligned to a cache line */
 };
 
 _Static_assert(offsetof(struct gic_cpu, list) == 64, "what every interrupt needs");
@@ -264,9 +269,10 @@ static inline unsigned gic_irq_group(const struct gic_irq *irq)
 	return !!(gic_irq_flags(irq) & GIC_GROUP1);
 }
 
+/* The line of an interrupt that is in a list register has been seen to there. */
 static inline bool gic_irq_is_pending(unsigned flags)
 {
-	return flags & GIC_EDGE ? flags & GIC_LATCH : flags & (GIC_LATCH | GIC_LINE);
+	return flags & (GIC_EDGE | GIC_IN_LR) ? flags & GIC_LATCH : flags & (GIC_LATCH | GIC_LINE);
 }
 
 /* The block of an INTID for a vCPU (any, for SPIs), or NULL. */
@@ -303,7 +309,11 @@ void gic_irq_update(struct am_gic *gic, struct gic_irq *irq, unsigned set, unsig
 /* The input line went to @level. */
 void gic_irq_input(struct am_gic *gic, struct gic_irq *irq, bool level);
 
-/* Moves an SPI to another home (NULL: limbo), recording the affinity that led there. */
+/*
+ * Moves an SPI to another home (NULL: limbo), recording the affinity or targets that led there.
+ * While it is in a list register, or active at a vCPU that uses them, it stays, and lr.c moves it
+ * when it has ended.
+ */
 void gic_irq_move(struct am_gic *gic, struct gic_irq *irq, struct gic_cpu *to, uint32_t route);
 
 /* GICv2 SGIs: more sources, or fewer, of an SGI that lives at @cpu, whose lock is held. */
@@ -381,6 +391,8 @@ void gic_layout_finish(struct am_gic *gic);
 /* CTRL_INIT, under [config] and only once. */
 int gic_init_locked(struct am_gic *gic);
 
+/* Where an SPI goes by GICD_IROUTER's affinity or GICD_ITARGETSR's targets. */
+struct gic_cpu *gic_route_cpu(const struct am_gic *gic, uint32_t route);
 struct gic_cpu *gic_cpu_by_affinity(const struct am_gic *gic, uint64_t affinity);
 
 #endif

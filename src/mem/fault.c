@@ -102,6 +102,14 @@ static bool block_probe(const struct mapping *s, uint64_t start)
 	return true;
 }
 
+/* Are pages mapped around @ipa, rather than a block or nothing? */
+static bool has_pages(const struct mem *m, uint64_t ipa)
+{
+	struct am_s2_result r;
+
+	return am_s2_walk(&m->s2, ipa, &r) && r.level == 3;
+}
+
 /*
  * Can the whole block around @ipa be mapped? If all of it is known to be good, or is in the host's
  * memory already (transparent huge pages come whole) and proves good: what the guest has not
@@ -110,15 +118,12 @@ static bool block_probe(const struct mapping *s, uint64_t start)
 static bool block_fits(const struct mem *m, const struct mapping *s, uint64_t ipa)
 {
 	uint64_t start = am_align_down(ipa, BLOCK);
-	struct am_s2_result r;
 
 	if (m->page_log2 != 12 || (s->slot.flags & (MEM_LOG_DIRTY | MEM_READONLY)) ||
 	    ((s->slot.gpa ^ s->slot.hva) & (BLOCK - 1)) || start < s->slot.gpa ||
 	    start + BLOCK > s->slot.gpa + s->slot.size)
 		return false;
-	if (!am_s2_walk(&m->s2, ipa, &r) || r.level == 3)
-		return false;
-	return block_seen(s, start) || block_probe(s, start);
+	return !has_pages(m, ipa) && (block_seen(s, start) || block_probe(s, start));
 }
 
 /* ---- Faults ---- */
@@ -130,6 +135,9 @@ static int fill(struct mem *m, struct mapping *s, uint64_t ipa, uint64_t size, b
 	uint64_t offset;
 	int err = 0;
 
+	/* Another vCPU was here: a fault adds to the tables and takes none out. */
+	if (size == BLOCK && has_pages(m, ipa))
+		size = UINT64_C(1) << m->page_log2;
 	ipa = am_align_down(ipa, size);
 	offset = ipa - s->slot.gpa;
 	if ((s->slot.flags & MEM_LOG_DIRTY) && writable)

@@ -31,6 +31,9 @@ int vcpu_first_run(struct vcpu *v)
 			err = -EINVAL;
 	}
 	if (!err) {
+		/* KVM decides it here, too. */
+		if (!gic || am_gic_version(gic) == 2)
+			cpu_cluster_hide_icc(vm->cluster);
 		for (unsigned w = 0; gic && w < TIMER_COUNT; w++)
 			am_gic_own_ppi(gic, v->id, atomic_load(&vm->timer_ppi[w]));
 		v->has_run = true;

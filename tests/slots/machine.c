@@ -32,7 +32,10 @@ uint8_t *machine_memory(size_t size)
 
 	if (p == MAP_FAILED)
 		err(1, "memory for the guest");
-	return (uint8_t *)(((uintptr_t)p + LARGE_PAGE - 1) & ~(uintptr_t)(LARGE_PAGE - 1));
+	p = (uint8_t *)(((uintptr_t)p + LARGE_PAGE - 1) & ~(uintptr_t)(LARGE_PAGE - 1));
+	/* Large pages where the host has them, so that there are blocks to be mapped and cut. */
+	madvise(p, size & ~(LARGE_PAGE - 1), MADV_HUGEPAGE);
+	return p;
 }
 
 int machine_ioctl(int fd, unsigned long request, const void *arg, const char *what)

@@ -21,6 +21,7 @@
 #define CODE 21u
 
 static struct space *s;
+static struct cpu_ops ops;
 static atomic_bool stop;
 
 /* STR X1, [X0]; ADD X1, X1, #1; BL to CODE, which stores a constant at [X0, #8] and returns. */
@@ -42,10 +43,13 @@ static void put_code(unsigned which, unsigned value)
 	memcpy(space_host(s, CODE, which), words, sizeof(words));
 }
 
+static _Thread_local unsigned me;
+
 static void *run(void *arg)
 {
 	struct cpu *c = arg;
 
+	me = c->id;
 	while (!atomic_load(&stop))
 		cpu_run(c);
 	return NULL;
@@ -62,6 +66,15 @@ static void begin_threads(pthread_t t[2])
 		c->r[0] = ADDR(DATA) + n * 64;
 		c->r[3] = ADDR(CODE);
 		pthread_create(&t[n], NULL, run, c);
+	}
+}
+
+static void end_threads(pthread_t t[2])
+{
+	atomic_store(&stop, true);
+	for (unsigned n = 0; n < 2; n++) {
+		cpu_kick(s->cpu[n]);
+		pthread_join(t[n], NULL);
 	}
 }
 
@@ -113,11 +126,7 @@ static void pages_move(void **state)
 			assert_int_equal(look(which ^ 1, n, 1), UINT64_C(0xeeeeeeeeeeeeeeee));
 		}
 	}
-	atomic_store(&stop, true);
-	for (unsigned n = 0; n < 2; n++) {
-		cpu_kick(s->cpu[n]);
-		pthread_join(t[n], NULL);
-	}
+	end_threads(t);
 }
 
 static void writing_asks_again(void **state)
@@ -137,17 +146,53 @@ static void writing_asks_again(void **state)
 		wait_for_change(0, 1, 0);
 		assert_true(atomic_load(&s->asked[DATA]) >= asked + 2);
 	}
-	atomic_store(&stop, true);
-	for (unsigned n = 0; n < 2; n++) {
-		cpu_kick(s->cpu[n]);
-		pthread_join(t[n], NULL);
+	end_threads(t);
+}
+
+/* A lookup that takes its time; begun[n] tells of which generation the one of vCPU n is. */
+static atomic_uint generation, begun[2];
+static int (*quick_map)(void *opaque, uint64_t ipa, struct cpu_page *page);
+
+static int slow_map(void *opaque, uint64_t ipa, struct cpu_page *page)
+{
+	atomic_uint *mine = &begun[me];
+	int err;
+
+	atomic_store(mine, atomic_load(&generation));
+	sched_yield();
+	err = quick_map(opaque, ipa, page);
+	atomic_store(mine, 0);
+	return err;
+}
+
+static void lookups_end(void **state)
+{
+	pthread_t t[2];
+
+	/* Stores there always ask and never succeed. */
+	atomic_store(&s->read_only[DATA], true);
+	atomic_store(&generation, 1);
+	put_code(0, 1);
+	quick_map = ops.map;
+	ops.map = slow_map;
+	begin_threads(t);
+	for (unsigned old = 1; old < ROUNDS; old++) {
+		while (atomic_load(&begun[0]) != old && atomic_load(&begun[1]) != old)
+			sched_yield();
+		atomic_store(&generation, old + 1);
+		cpu_cluster_synchronize(s->cluster);
+		for (unsigned n = 0; n < 2; n++) {
+			unsigned now = atomic_load(&begun[n]);
+
+			assert_true(now == 0 || now == old + 1);
+		}
 	}
+	end_threads(t);
+	ops.map = quick_map;
 }
 
 static int begin(void **state)
 {
-	static struct cpu_ops ops;
-
 	s = space_create(2, 0);
 	ops = *s->cpu[0]->ops;
 	ops.tick = tick_stops;
@@ -166,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(pages_move, begin, end),
 	    cmocka_unit_test_setup_teardown(writing_asks_again, begin, end),
+	    cmocka_unit_test_setup_teardown(lookups_end, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
