@@ -67,6 +67,14 @@ int mem_log_note(struct mem *m, struct mapping *s, uint64_t offset, bool write,
 	return 0;
 }
 
+void mem_log_mark(struct mem *m, struct mapping *s, uint64_t offset)
+{
+	uint64_t page = offset >> m->page_log2;
+
+	if (s->dirty)
+		s->dirty[page / WORD_BITS] |= AM_BIT(page % WORD_BITS);
+}
+
 void mem_log_set_mode(struct mem *m, enum mem_log_mode mode)
 {
 	m->log_mode = mode;

@@ -60,22 +60,63 @@ static _Atomic(uint64_t) *seen_at(const struct mapping *s, uint64_t ipa, unsigne
 	return &s->seen[n / SEEN_PAGES];
 }
 
+/* SEEN_* of the 4 KiB page behind @ipa; 0: not asked yet, or nothing. */
+static unsigned seen_access(const struct mapping *s, uint64_t ipa)
+{
+	unsigned shift;
+	_Atomic(uint64_t) *seen = seen_at(s, ipa, &shift);
+
+	return atomic_load_explicit(seen, memory_order_relaxed) >> shift & SEEN_BOTH;
+}
+
+static unsigned ask_host(uint64_t hva, bool readonly)
+{
+	if (!readonly && mem_can_write(hva))
+		return SEEN_BOTH;
+	return mem_can_read(hva) ? SEEN_READ : 0;
+}
+
+static void note_access(struct mapping *s, uint64_t ipa, unsigned access)
+{
+	unsigned shift;
+	_Atomic(uint64_t) *seen = seen_at(s, ipa, &shift);
+
+	atomic_fetch_or_explicit(seen, (uint64_t)access << shift, memory_order_relaxed);
+}
+
 /* What may be done with the 4 KiB page behind @ipa: SEEN_*, 0 for nothing. */
 static unsigned host_access(struct mapping *s, uint64_t ipa)
 {
-	uint64_t hva = s->slot.hva + am_align_down(ipa - s->slot.gpa, MEM_PAGE);
-	unsigned shift;
-	_Atomic(uint64_t) *seen = seen_at(s, ipa, &shift);
-	uint64_t known = atomic_load_explicit(seen, memory_order_relaxed) >> shift & SEEN_BOTH;
+	unsigned known = seen_access(s, ipa);
 
-	if (known)
-		return (unsigned)known;
-	if (!(s->slot.flags & MEM_READONLY) && mem_can_write(hva))
-		known = SEEN_BOTH;
-	else if (mem_can_read(hva))
-		known = SEEN_READ;
-	atomic_fetch_or_explicit(seen, known << shift, memory_order_relaxed);
-	return (unsigned)known;
+	if (!known) {
+		known = ask_host(s->slot.hva + am_align_down(ipa - s->slot.gpa, MEM_PAGE),
+				 s->slot.flags & MEM_READONLY);
+		note_access(s, ipa, known);
+	}
+	return known;
+}
+
+enum mem_allows mem_host_allows(struct mapping *s, uint64_t ipa, bool write)
+{
+	unsigned known = seen_access(s, ipa);
+
+	if (!known)
+		return MEM_UNKNOWN;
+	return known & (write ? SEEN_WRITE : SEEN_READ) ? MEM_YES : MEM_NO;
+}
+
+bool mem_learn(struct mem *m, uint64_t ipa, uint64_t hva)
+{
+	unsigned access = ask_host(hva, false), hint = 0;
+
+	am_lock(&m->lock);
+	struct mapping *s = table_find(mem_table(m), ipa, &hint);
+
+	if (s && s->slot.hva + (ipa - s->slot.gpa) == hva)
+		note_access(s, ipa, s->slot.flags & MEM_READONLY ? access & SEEN_READ : access);
+	am_unlock(&m->lock);
+	return access;
 }
 
 static bool block_seen(const struct mapping *s, uint64_t start)

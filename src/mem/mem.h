@@ -14,6 +14,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define MEM_MAX_SLOTS 32767u
@@ -80,6 +81,14 @@ enum mem_kind mem_kind(struct mem *m, uint64_t ipa, bool write);
 
 /* Any thread: true if a slot covers @ipa; its flags. */
 bool mem_slot_flags(struct mem *m, uint64_t ipa, uint32_t *flags);
+
+/*
+ * Any thread: copy from and to guest memory. A write is noted where writes are logged, in bitmaps
+ * only. -EFAULT: some of it is in no slot (for a write: or in a read-only one), or the host's
+ * memory does not allow it; what comes before that is done. Aligned words of 8 bytes are not torn.
+ */
+int mem_read(struct mem *m, uint64_t ipa, void *to, size_t len);
+int mem_write(struct mem *m, uint64_t ipa, const void *from, size_t len);
 
 /* How many slots there are, and the nth by address. One caller at a time, with mem_set_slot(). */
 unsigned mem_count(const struct mem *m);

@@ -107,6 +107,14 @@ void mem_protect_slot(struct mem *m, const struct mem_slot *s);
 /* Blocks of a slot are cut into pages, as far as there is memory for it. */
 void mem_split_slot(struct mem *m, const struct mem_slot *s);
 
+enum mem_allows { MEM_NO, MEM_YES, MEM_UNKNOWN };
+
+/* Does the host's memory allow the access, as far as is known? Under mem.lock. */
+enum mem_allows mem_host_allows(struct mapping *s, uint64_t ipa, bool write);
+/* Find that out, at @hva, for the slot at @ipa if it still has that memory. It may sleep. False:
+ * nothing is allowed. */
+bool mem_learn(struct mem *m, uint64_t ipa, uint64_t hva);
+
 /* Under mem.lock; the vCPUs are to be told. */
 void mem_protect_pages(struct mem *m, uint64_t gpa, uint64_t size);
 
@@ -121,6 +129,9 @@ void mem_log_stop(struct mapping *s);
  */
 int mem_log_note(struct mem *m, struct mapping *s, uint64_t offset, bool write,
 		 struct mem_view *view, bool *writable);
+
+/* Under mem.lock: a write that no vCPU made. */
+void mem_log_mark(struct mem *m, struct mapping *s, uint64_t offset);
 
 /* ---- ring.c ---- */
 

@@ -326,6 +326,42 @@ static void rings(void **state)
 	munmap(p, 2 * MEM_RING_RESERVED * PAGE);
 }
 
+/* Copies cross pages and slots, stop where memory does, and count as writes. */
+static void copies(void **state)
+{
+	struct mem *m = mem_create(40, &ops, NULL);
+	uint8_t *p = host_pages(4, PROT_READ | PROT_WRITE);
+	uint8_t buf[2 * PAGE + 3], back[sizeof(buf)];
+
+	for (size_t n = 0; n < sizeof(buf); n++)
+		buf[n] = (uint8_t)(n * 7 + n / 256);
+	assert_int_equal(set(m, 0, MEM_LOG_DIRTY, MB, 2 * PAGE, (uintptr_t)p), 0);
+	assert_int_equal(set(m, 1, 0, MB + 2 * PAGE, PAGE, (uintptr_t)p + 3 * PAGE), 0);
+	assert_int_equal(set(m, 2, MEM_READONLY, 2 * MB, PAGE, (uintptr_t)p), 0);
+	assert_int_equal(mem_write(m, MB + 5, buf, sizeof(buf)), 0);
+	assert_int_equal(log_word(m, 0), 3);
+	assert_memory_equal(p + 5, buf, 2 * PAGE - 5);
+	assert_memory_equal(p + 3 * PAGE, buf + 2 * PAGE - 5, 8);
+	assert_int_equal(mem_read(m, MB + 5, back, sizeof(back)), 0);
+	assert_memory_equal(back, buf, sizeof(buf));
+	assert_int_equal(mem_read(m, 2 * MB + 5, back, PAGE - 5), 0);
+	assert_memory_equal(back, buf, PAGE - 5);
+	assert_int_equal(mem_write(m, 2 * MB, buf, 1), -EFAULT);
+	assert_int_equal(mem_read(m, MB - 1, back, 2), -EFAULT);
+	assert_int_equal(mem_read(m, MB + 3 * PAGE - 1, back, 2), -EFAULT);
+	assert_int_equal(mem_read(m, MB + 3 * PAGE, back, 0), 0);
+	/* Host memory that is read-only, or not there. */
+	assert_int_equal(set(m, 3, 0, 3 * MB, 2 * PAGE, (uintptr_t)p + PAGE), 0);
+	assert_int_equal(mprotect(p + PAGE, PAGE, PROT_READ), 0);
+	assert_int_equal(munmap(p + 2 * PAGE, PAGE), 0);
+	assert_int_equal(mem_write(m, 3 * MB, buf, 8), -EFAULT);
+	assert_int_equal(mem_read(m, 3 * MB, back, 8), 0);
+	assert_int_equal(mem_read(m, 3 * MB + PAGE, back, 8), -EFAULT);
+	mem_destroy(m);
+	munmap(p, 2 * PAGE);
+	munmap(p + 3 * PAGE, PAGE);
+}
+
 static void ranges_are_probed(void **state)
 {
 	uint8_t *p = host_pages(3, PROT_READ | PROT_WRITE);
@@ -507,6 +543,7 @@ int main(void)
 	    cmocka_unit_test(logged_pages),
 	    cmocka_unit_test(blocks),
 	    cmocka_unit_test(rings),
+	    cmocka_unit_test(copies),
 	    cmocka_unit_test(ranges_are_probed),
 	    cmocka_unit_test(random_history_equals_model),
 	    cmocka_unit_test(all_slots),
