@@ -239,6 +239,18 @@ int mem_page(struct mem *m, uint64_t ipa, bool write, struct mem_view *view, str
 	return 0;
 }
 
+unsigned mem_fault_status(struct mem *m, uint64_t ipa, bool write)
+{
+	struct am_s2_result r;
+	int fsc;
+
+	am_lock(&m->lock); /* no table is freed meanwhile */
+	fsc = am_s2_check(&m->s2, ipa, write ? AM_S2_W : AM_S2_R, &r);
+	am_unlock(&m->lock);
+	/* Where it does not refuse any more: as it did when it was tried. */
+	return fsc == AM_S2_FAULT_NONE ? AM_S2_FAULT_TRANSLATION + 3 : (unsigned)fsc;
+}
+
 enum mem_kind mem_kind(struct mem *m, uint64_t ipa, bool write)
 {
 	enum mem_kind kind = MEM_DEVICE;

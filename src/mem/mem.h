@@ -79,6 +79,9 @@ enum mem_kind {
 /* Any thread: what an access at @ipa finds at this moment. */
 enum mem_kind mem_kind(struct mem *m, uint64_t ipa, bool write);
 
+/* Any thread: the fault status code (DDI 0487 D17.2.37) with which stage 2 refuses an access. */
+unsigned mem_fault_status(struct mem *m, uint64_t ipa, bool write);
+
 /* Any thread: true if a slot covers @ipa; its flags. */
 bool mem_slot_flags(struct mem *m, uint64_t ipa, uint32_t *flags);
 

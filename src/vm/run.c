@@ -149,6 +149,8 @@ static int settle_power(struct vcpu *v, struct vm_exit *exit)
 
 /* ---- Exits ---- */
 
+#define ESR_FSC UINT64_C(0x3f)
+
 static int mmio_exit(struct vcpu *v, struct vm_exit *exit, bool *again)
 {
 	const struct cpu_mmio *m = &v->cpu->mmio;
@@ -166,6 +168,9 @@ static int mmio_exit(struct vcpu *v, struct vm_exit *exit, bool *again)
 	if (!m->isv && !atomic_load(&v->vm->nisv_to_user))
 		return -ENOSYS;
 	*exit = (struct vm_exit){.kind = m->isv ? VM_EXIT_MMIO : VM_EXIT_NISV, .mmio = *m};
+	if (!m->isv) /* user space sees it */
+		exit->mmio.esr =
+		    (m->esr & ~ESR_FSC) | mem_fault_status(v->vm->mem, m->ipa, m->write);
 	v->mmio_pending = m->isv;
 	vm_stat_add(&v->stats, VCPU_STAT_MMIO_EXIT_USER, 1);
 	AM_TRACE(vm_mmio, v->id, (unsigned long long)m->ipa, m->size, m->write,

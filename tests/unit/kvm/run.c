@@ -131,10 +131,34 @@ static void mmio_without_syndrome(void **state)
 	assert_int_equal(run(&m, 0), 0);
 	assert_int_equal(m.run[0]->exit_reason, KVM_EXIT_ARM_NISV);
 	assert_int_equal(m.run[0]->arm_nisv.fault_ipa, DEVICE + 0x20);
-	assert_int_equal(m.run[0]->arm_nisv.esr_iss & ~UINT64_C(0x17f), 0);
-	assert_true(m.run[0]->arm_nisv.esr_iss & 0x40); /* a write */
+	/* A write, and the first GiB has no table: translation fault, level 1. */
+	assert_int_equal(m.run[0]->arm_nisv.esr_iss, 0x40 | 0x05);
 	pc_set(&m, 0, at + 4);
 	run_to_off(&m, 0);
+	machine_destroy(&m);
+}
+
+/* The same to a read-only slot: a permission fault, of a page that has been read. */
+static void read_only_without_syndrome(void **state)
+{
+	struct kvm_enable_cap cap = {.cap = KVM_CAP_ARM_NISV_TO_USER};
+	struct kvm_userspace_memory_region r = {.slot = 1,
+						.flags = KVM_MEM_READONLY,
+						.guest_phys_addr = DEVICE,
+						.memory_size = 0x1000};
+	struct machine m;
+
+	machine_create(&m, 1, true);
+	r.userspace_addr = (uintptr_t)m.ram;
+	assert_int_equal(kvm_ptr(m.vm, KVM_SET_USER_MEMORY_REGION, &r), 0);
+	assert_int_equal(kvm_ptr(m.vm, KVM_ENABLE_CAP, &cap), 0);
+	emit_mov(&m, 1, DEVICE + 0x20);
+	emit(&m, A64_LDR_X(2, 1));
+	emit(&m, A64_STP_X(2, 3, 1));
+	assert_int_equal(run(&m, 0), 0);
+	assert_int_equal(m.run[0]->exit_reason, KVM_EXIT_ARM_NISV);
+	assert_int_equal(m.run[0]->arm_nisv.fault_ipa, DEVICE + 0x20);
+	assert_int_equal(m.run[0]->arm_nisv.esr_iss, 0x40 | 0x0f);
 	machine_destroy(&m);
 }
 
@@ -307,6 +331,7 @@ int main(void)
 	    cmocka_unit_test(mmio_writes),
 	    cmocka_unit_test(completion_with_immediate_exit),
 	    cmocka_unit_test(mmio_without_syndrome),
+	    cmocka_unit_test(read_only_without_syndrome),
 	    cmocka_unit_test(beyond_the_address_space),
 	    cmocka_unit_test(slots_without_memory),
 	    cmocka_unit_test(read_only_slots),
