@@ -90,12 +90,12 @@ void guest_log(unsigned cpu)
 		 * Not all pages all the time: what is not dirty matters too. The last store to a
 		 * page is one that comes late, and no other makes good for it.
 		 */
-		for (u64 n = random_next(&random) & 7; n; n--) {
+		for (u64 n = random_next(&random) & 15; n; n--) {
 			count += 2;
 			try_late(LOG_AREA + (base + n) % pages * PAGE_SIZE_4 + PAGE_CELL(cpu) + 56,
 				 count);
 		}
-		for (u64 n = random_next(&random) & 0xffff; n; n--)
+		for (u64 n = random_next(&random) & 0x3fff; n; n--)
 			asm volatile("");
 	}
 	mmu(0);

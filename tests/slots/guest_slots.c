@@ -56,7 +56,7 @@ static void perform(unsigned cpu, struct access *a, u64 value)
 		break;
 	case WRITE:
 		/* Now and then in a way that takes long. */
-		a->stores = value & 0xe ? 1 : 2;
+		a->stores = value & 6 ? 1 : 2;
 		if (a->stores == 1)
 			a->got = try_store(cell + CELL_STORE, value);
 		else

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "machine.h"
@@ -315,6 +316,30 @@ static void restart_log(void)
 	copy_all();
 }
 
+/* A vCPU whose ring is full does not go on before it is emptied, so this side waits by emptying. */
+static void wait_for_entry(uint64_t reported)
+{
+	time_t give_up = time(NULL) + 30;
+
+	while (run.reported == reported && !atomic_load(&run.m.failed)) {
+		update(false);
+		if (time(NULL) > give_up)
+			machine_fail(&run.m, "the rings stay empty");
+	}
+}
+
+/* Before anybody empties them the rings become full. */
+static void wait_for_full(void)
+{
+	time_t give_up = time(NULL) + 30;
+
+	while (!atomic_load(&run.full) && !atomic_load(&run.m.failed)) {
+		sched_yield();
+		if (time(NULL) > give_up)
+			machine_fail(&run.m, "no ring is ever full");
+	}
+}
+
 static bool stopped(void)
 {
 	return atomic_load(&run.m.vcpu[0].done) && atomic_load(&run.m.vcpu[1].done);
@@ -334,9 +359,7 @@ static void compare(void)
 	if (!run.reported)
 		machine_fail(&run.m, "nothing was written");
 	if (!uses_ring() && !run.left_out)
-		machine_fail(&run.m, "every page was dirty every time");
-	if (uses_ring() && !atomic_load(&run.full))
-		machine_fail(&run.m, "no ring was ever full");
+		machine_fail(&run.m, "every page that was looked at was dirty");
 }
 
 /* One VM, one way to log, one way to translate. */
@@ -358,6 +381,8 @@ static bool one(const char *image, enum way way, unsigned mmu, unsigned rounds)
 	wait_for_guest();
 	set_slots(KVM_MEM_LOG_DIRTY_PAGES);
 	copy_all();
+	if (uses_ring())
+		wait_for_full();
 	for (unsigned n = 0; n < rounds && !atomic_load(&run.m.failed); n++) {
 		if (way == SWITCHING && n % 8 == 7)
 			restart_log();
@@ -365,10 +390,9 @@ static bool one(const char *image, enum way way, unsigned mmu, unsigned rounds)
 
 		if (pick(2) && !uses_ring())
 			wait_for_guest();
-		/* A vCPU whose ring is full does not go on before it is emptied. */
-		do
-			update(false);
-		while (uses_ring() && run.reported == reported && !atomic_load(&run.m.failed));
+		update(false);
+		if (uses_ring())
+			wait_for_entry(reported);
 	}
 	__atomic_store_n(&run.m.shared->stop, 1, __ATOMIC_RELEASE);
 	while (!stopped())

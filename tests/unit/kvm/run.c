@@ -142,10 +142,8 @@ static void mmio_without_syndrome(void **state)
 static void read_only_without_syndrome(void **state)
 {
 	struct kvm_enable_cap cap = {.cap = KVM_CAP_ARM_NISV_TO_USER};
-	struct kvm_userspace_memory_region r = {.slot = 1,
-						.flags = KVM_MEM_READONLY,
-						.guest_phys_addr = DEVICE,
-						.memory_size = 0x1000};
+	struct kvm_userspace_memory_region r = {
+	    .slot = 1, .flags = KVM_MEM_READONLY, .guest_phys_addr = DEVICE, .memory_size = 0x1000};
 	struct machine m;
 
 	machine_create(&m, 1, true);
