@@ -10,7 +10,7 @@ SANITIZE_SUITES = --suite unit --suite insn --suite guest
 # the user and the guest.
 QUIET = </dev/null >&2
 
-.PHONY: all run test bench conformance asan tsan fuzz insn-long format check clean help
+.PHONY: all run test bench conformance asan tsan fuzz long format check clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -19,7 +19,7 @@ help:
 	@echo 'make test         build and run every test'
 	@echo 'make all          build only'
 	@echo 'make bench        measure, beside QEMU: a table, and build/bench.json'
-	@echo 'make insn-long    the instruction tests, with many more cases'
+	@echo 'make long         the tests that can go on: instructions, slots, stage 2, the GIC'\''s model'
 	@echo 'make conformance  run KVM'\''s own selftests and compare: a table, and build/conformance.txt'
 	@echo 'make fuzz         a million random ioctls under the same sanitizers as make asan'
 	@echo 'make asan         the tests under the address and undefined behaviour sanitizers'
@@ -67,7 +67,7 @@ conformance:
 	ninja -C $(BUILD)
 	tools/conformance --build $(BUILD)
 
-insn-long: $(BUILD)/.test-ready
+long: $(BUILD)/.test-ready
 	ninja -C $(BUILD)
 	meson test -C $(BUILD) --no-rebuild --print-errorlogs --setup long --suite long
 
