@@ -18,6 +18,9 @@
 
 #define CPU_GENERATIONS 4096
 
+/* The ID registers 3,0,0,CRm,op2 by CRm and op2, and CTR_EL0. */
+#define CPU_ID_REGS (8 * 8 + 1)
+
 enum cpu_request_kind {
 	CPU_REQ_NOTHING,    /* but to come by */
 	CPU_REQ_FLUSH_ALL,  /* TLBs */

@@ -38,6 +38,7 @@ struct cpu *cpu_create(struct cpu_cluster *cl, unsigned id, uint64_t mpidr,
 	c->opaque = opaque;
 	c->cluster = cl;
 	c->sr[SR_MPIDR_EL1] = mpidr;
+	c->sr[SR_CLIDR_EL1] = CLIDR_RESET;
 	cpu_reset(c, 0);
 
 	unsigned nr = atomic_load(&cl->nr);

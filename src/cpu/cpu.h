@@ -240,11 +240,11 @@ void cpu_set_sp(struct cpu *c, unsigned el, uint64_t v);
 int cpu_get_sysreg(struct cpu *c, uint32_t id, uint64_t *v);
 int cpu_set_sysreg(struct cpu *c, uint32_t id, uint64_t v);
 /*
- * The ID registers 3,0,0,CRm,op2 by CRm and op2: the bits that user space may set, before any vCPU
- * of the cluster has run. They are the cluster's: what is set for one vCPU is set for all.
+ * ID registers by encoding. Shared ones are the cluster's: what is set for one vCPU is set for all,
+ * before any of them has run. The bits that user space may set, 0 if there are none.
  */
-#define CPU_ID_REGS 64
-uint64_t cpu_id_writable(unsigned index);
+bool cpu_id_shared(uint32_t id);
+uint64_t cpu_id_writable(uint32_t id);
 
 /* The encodings that cpu_get_sysreg() knows, in ascending order; *n is set. */
 const uint16_t *cpu_sysreg_list(size_t *n);

@@ -303,7 +303,7 @@ static const struct cpu_sysreg rows[] = {
 
     /* Identification. */
     {NAME(MIDR_EL1), ID(0, 0, 0, 0), CONST(0x000f0a70)}, /* implementer 0: software */
-    {PLAIN(MPIDR_EL1), ID(0, 0, 0, 5), .flags = EL1_R, .mask = ALL},
+    {PLAIN(MPIDR_EL1), ID(0, 0, 0, 5), .flags = EL1_R | SYSREG_KEPT, .mask = ALL},
     {NAME(REVIDR_EL1), ID(0, 0, 0, 6), CONST(0)},
     /* AArch32 is not implemented: these read as zero. */
     IDZERO8(1), IDZERO8(2), IDZERO8(3),
@@ -311,7 +311,7 @@ static const struct cpu_sysreg rows[] = {
      * FP16; EL1 and EL0 in AArch64 only. */
     IDREG(ID_AA64PFR0_EL1, 4, 0, 0x1100000011000011),
     IDZERO(4, 1), IDZERO(4, 2), IDZERO(4, 3), IDZERO(4, 4), IDZERO(4, 5), IDZERO(4, 6), IDZERO(4, 7),
-    /* Armv8.0 debug, 2 breakpoints, 2 watchpoints; no PMU, no trace. */
+    /* Armv8.0 debug, 6 breakpoints, 4 watchpoints; no PMU, no trace. */
     IDREG(ID_AA64DFR0_EL1, 5, 0, 0x0000000010305006),
     IDZERO(5, 1), IDZERO(5, 2), IDZERO(5, 3), IDZERO(5, 4), IDZERO(5, 5), IDZERO(5, 6), IDZERO(5, 7),
     /* RDM, LSE, CRC32. */
@@ -327,11 +327,11 @@ static const struct cpu_sysreg rows[] = {
     RAZWI(ERXCTLR_EL1, 4, 1), RAZWI(ERXSTATUS_EL1, 4, 2), RAZWI(ERXADDR_EL1, 4, 3),
     RAZWI(ERXMISC0_EL1, 5, 0), RAZWI(ERXMISC1_EL1, 5, 1),
     {NAME(CCSIDR_EL1), ID(1, 0, 0, 0), .flags = EL1_R | SYSREG_HIDDEN, .read = read_ccsidr},
-    {NAME(CLIDR_EL1), ID(1, 0, 0, 1), CONST(0x09200003)},
+    {PLAIN(CLIDR_EL1), ID(1, 0, 0, 1), .flags = EL1_R | SYSREG_KEPT, .mask = CLIDR_MASK},
     {NAME(AIDR_EL1), ID(1, 0, 0, 7), CONST(0)},
     {PLAIN(CSSELR_EL1), ID(2, 0, 0, 0), .flags = EL1_RW, .mask = 0xf, .reset = UNKNOWN & 0xf},
     /* IDC: data caches need no cleaning for instruction fetch; DIC = 0: IC IVAU is needed. */
-    {NAME(CTR_EL0), ID(3, 0, 0, 1), .reset = 0x9444c004, .flags = EL1_R | EL0_R | SYSREG_CONST, .read = read_const, .write = write_ignore, .el0 = el0_uct},
+    {NAME(CTR_EL0), ID(3, 0, 0, 1), .reset = 0x9444c004, .flags = EL1_R | EL0_R | SYSREG_CONST, .read = cpu_id_read, .write = write_ignore, .el0 = el0_uct},
     {NAME(DCZID_EL0), ID(3, 0, 0, 7), .flags = EL1_R | EL0_R | SYSREG_HIDDEN, .read = read_dczid},
 
     /* Memory system and control. */
@@ -425,13 +425,10 @@ unsigned cpu_sysreg_index(const struct cpu_sysreg *r)
 
 void cpu_sysreg_reset(struct cpu *c)
 {
-	uint64_t mpidr = c->sr[SR_MPIDR_EL1];
-
 	for (unsigned n = 0; n < AM_ARRAY_SIZE(rows); n++) {
-		if (rows[n].read == read_plain)
+		if (rows[n].read == read_plain && !(rows[n].flags & SYSREG_KEPT))
 			c->sr[rows[n].sr] = rows[n].reset;
 	}
-	c->sr[SR_MPIDR_EL1] = mpidr;
 }
 
 /* ---- User space ---- */
@@ -470,6 +467,8 @@ int cpu_set_sysreg(struct cpu *c, uint32_t id, uint64_t v)
 	if (r->flags & SYSREG_CONST)
 		return v == r->reset || is_aarch32_id(id) ? 0 : -EINVAL;
 	if (id == SYSREG(2, 0, 1, 1, 4) && ((v ^ c->sr[SR_OSLSR_EL1]) & ~UINT64_C(2)))
+		return -EINVAL;
+	if (r->sr == SR_CLIDR_EL1 && (v & ~r->mask))
 		return -EINVAL;
 	r->write(c, r, v);
 	return 0;

@@ -42,6 +42,7 @@ enum cpu_sr {
 	SR_ELR_EL1,
 	SR_SPSR_EL1,
 	SR_MPIDR_EL1,
+	SR_CLIDR_EL1,
 	SR_MDSCR_EL1,
 	SR_MDCCINT_EL1,
 	SR_OSLSR_EL1,
@@ -70,6 +71,7 @@ enum { /* struct cpu_sysreg.flags */
        SYSREG_CONST = 32,    /* user space may only write the value it reads */
        SYSREG_HIDDEN = 64,   /* not in the list of user space: it is a core register there */
        SYSREG_OUTSIDE = 128, /* belongs to cpu_ops.sysreg */
+       SYSREG_KEPT = 256,    /* a reset leaves it as it is */
 };
 
 struct cpu_sysreg {
@@ -92,9 +94,15 @@ unsigned cpu_sysreg_index(const struct cpu_sysreg *r);
 
 void cpu_sysreg_reset(struct cpu *c);
 
-/* ID registers of AArch64 (idreg.c); -EINVAL: more than there is, or not to be changed. */
+/* ID registers that the cluster shares (idreg.c); -EINVAL: more than there is, or not to be
+ * changed. */
 uint64_t cpu_id_read(struct cpu *c, const struct cpu_sysreg *r);
 int cpu_id_write(struct cpu *c, const struct cpu_sysreg *r, uint64_t v);
+
+/* CLIDR_EL1: separate L1 caches, the points of unification and coherency behind them. */
+#define CLIDR_RESET UINT64_C(0x09200003)
+/* ... and what is not RES0: Ttype<n>, ICB, LoUU, LoC, LoUIS, Ctype<n>. */
+#define CLIDR_MASK (~UINT64_C(0) >> 17)
 
 /* TCR_EL1: descriptors of 4K and 16K granules hold 52-bit addresses (FEAT_LPA2). */
 #define TCR_DS (UINT64_C(1) << 59)

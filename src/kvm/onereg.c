@@ -223,14 +223,7 @@ static int get_bitmap(struct vcpu *v, uint64_t id, uint64_t *out)
 	return 0;
 }
 
-/* The feature registers of AArch64: fixed once a vCPU has run. */
-static bool is_id_reg(uint64_t id)
-{
-	unsigned crm = am_bits(id, 6, 3);
-
-	return (id & 0xffff & ~UINT64_C(0x7f)) == SYSREG(3, 0, 0, 0, 0) && crm >= 4 && crm <= 7;
-}
-
+/* ID registers of the VM: fixed once a vCPU has run. */
 static int set_id_reg(struct vcpu *v, uint64_t id, uint64_t value)
 {
 	struct vm *vm = v->vm;
@@ -239,9 +232,9 @@ static int set_id_reg(struct vcpu *v, uint64_t id, uint64_t value)
 
 	pthread_mutex_lock(&vm->lock);
 	err = cpu_get_sysreg(v->cpu, id & 0xffff, &now);
-	if (!err && value != now && atomic_load(&vm->has_run))
-		err = -EBUSY;
-	if (!err)
+	if (!err && atomic_load(&vm->has_run))
+		err = value == now ? 0 : -EBUSY;
+	else if (!err)
 		err = cpu_set_sysreg(v->cpu, id & 0xffff, value);
 	pthread_mutex_unlock(&vm->lock);
 	return err;
@@ -261,10 +254,12 @@ long kvm_get_writable_masks(uint64_t arg)
 		if (r.reserved[n])
 			return -EINVAL;
 	}
-	/* Those with op1 = 0 come first. */
-	for (unsigned n = 0; n < CPU_ID_REGS; n++)
-		masks[n] = cpu_id_writable(n);
-	masks[SYSREG(3, 0, 0, 0, 5) & (CPU_ID_REGS - 1)] = UINT64_MAX; /* MPIDR_EL1 */
+	/* CRm, op2 below op1, which is 0, 1 or 3. */
+	for (unsigned n = 0; n < AM_ARRAY_SIZE(masks); n++) {
+		unsigned op1 = n / 64 == 2 ? 3 : n / 64;
+
+		masks[n] = cpu_id_writable(SYSREG(3, op1, 0, 0, 0) | n % 64);
+	}
 	return kvm_copy_out(r.addr, masks, sizeof(masks));
 }
 
@@ -314,7 +309,7 @@ static int set_reg(struct vcpu *v, uint64_t id, const union value *in)
 		err = demux_get(v, id, &now.u32);
 		return err ? err : now.u32 == in->u32 ? 0 : -EINVAL;
 	default:
-		if (is_id_reg(id))
+		if (cpu_id_shared(id & 0xffff))
 			return set_id_reg(v, id, in->u64);
 		return cpu_set_sysreg(v->cpu, id & 0xffff, in->u64);
 	}

@@ -275,11 +275,19 @@ static void counter_is_shared(void **state)
 	machine_destroy(&m);
 }
 
-#define PFR0  ARM64_SYS_REG(3, 0, 0, 4, 0)
-#define DFR0  ARM64_SYS_REG(3, 0, 0, 5, 0)
-#define ISAR0 ARM64_SYS_REG(3, 0, 0, 6, 0)
-#define MMFR0 ARM64_SYS_REG(3, 0, 0, 7, 0)
-#define MMFR2 ARM64_SYS_REG(3, 0, 0, 7, 2)
+#define MPIDR  ARM64_SYS_REG(3, 0, 0, 0, 5)
+#define PFR0   ARM64_SYS_REG(3, 0, 0, 4, 0)
+#define PFR1   ARM64_SYS_REG(3, 0, 0, 4, 1)
+#define ZFR0   ARM64_SYS_REG(3, 0, 0, 4, 4)
+#define DFR0   ARM64_SYS_REG(3, 0, 0, 5, 0)
+#define ISAR0  ARM64_SYS_REG(3, 0, 0, 6, 0)
+#define MMFR0  ARM64_SYS_REG(3, 0, 0, 7, 0)
+#define MMFR1  ARM64_SYS_REG(3, 0, 0, 7, 1)
+#define MMFR2  ARM64_SYS_REG(3, 0, 0, 7, 2)
+#define CLIDR  ARM64_SYS_REG(3, 1, 0, 0, 1)
+#define CTR    ARM64_SYS_REG(3, 3, 0, 0, 1)
+#define ONE(b) (UINT64_C(1) << (b))
+#define F(b)   (UINT64_C(0xf) << (b))
 
 /* A guest may be shown less than there is, all of its vCPUs, and before it runs. */
 static void identification(void **state)
@@ -300,7 +308,6 @@ static void identification(void **state)
 	assert_int_equal(set_u64(&m, PFR0, pfr0), 0);
 	assert_int_equal(set_u64(&m, PFR0, (pfr0 & ~csv3) | UINT64_C(2) << 60), -EINVAL);
 	assert_int_equal(set_u64(&m, ISAR0, isar0 | UINT64_C(1) << 4), -EINVAL); /* AES */
-	assert_int_equal(set_u64(&m, PFR0, pfr0 ^ UINT64_C(1) << 24), -EINVAL);	 /* GIC */
 	assert_int_equal(set_u64(&m, MMFR0, mmfr0 - 1), 0);			 /* PARange */
 	assert_int_equal(set_u64(&m, MMFR0, mmfr0 + 1), -EINVAL);
 	/* TGran64: 15 is "no", 1 would be more. */
@@ -316,6 +323,134 @@ static void identification(void **state)
 	assert_int_equal(set_u64(&m, ISAR0, isar0), -EBUSY);
 	assert_int_equal(set_u64(&m, ISAR0, isar0 & ~atomic), 0);
 	machine_destroy(&m);
+}
+
+/* Fields of which the smaller number is not the safe one, or not every smaller one is. */
+static void identification_by_field(void **state)
+{
+	struct machine m;
+
+	machine_create(&m, 1, true);
+	uint64_t pfr0 = reg_get(&m, 0, PFR0), dfr0 = reg_get(&m, 0, DFR0);
+	uint64_t mmfr1 = reg_get(&m, 0, MMFR1);
+
+	/* GIC: 0 or what there is. */
+	assert_int_equal(pfr0 & F(24), ONE(24));
+	assert_int_equal(set_u64(&m, PFR0, (pfr0 & ~F(24)) | UINT64_C(2) << 24), -EINVAL);
+	assert_int_equal(set_u64(&m, PFR0, pfr0 & ~F(24)), 0);
+	assert_int_equal(reg_get(&m, 0, PFR0), pfr0 & ~F(24));
+	assert_int_equal(set_u64(&m, PFR0, pfr0), 0);
+	assert_int_equal(set_u64(&m, PFR0, pfr0 & ~F(28)), -EINVAL); /* RAS */
+	/* DoubleLock: 15 is "no", and less than the 0 that there is. */
+	assert_int_equal(dfr0 & F(36), 0);
+	assert_int_equal(set_u64(&m, DFR0, dfr0 | ONE(36)), -EINVAL);
+	assert_int_equal(set_u64(&m, DFR0, dfr0 | F(36)), 0);
+	assert_int_equal(reg_get(&m, 0, DFR0), dfr0 | F(36));
+	/* PMUVer: 15 is taken, for "no". */
+	assert_int_equal(set_u64(&m, DFR0, dfr0 | ONE(8)), -EINVAL);
+	assert_int_equal(set_u64(&m, DFR0, dfr0 | F(8)), 0);
+	assert_int_equal(reg_get(&m, 0, DFR0), dfr0);
+	/* Watchpoints may be fewer, breakpoints not. */
+	assert_int_equal(set_u64(&m, DFR0, dfr0 - ONE(20)), 0);
+	assert_int_equal(set_u64(&m, DFR0, dfr0 + ONE(20)), -EINVAL);
+	assert_int_equal(set_u64(&m, DFR0, dfr0 - ONE(12)), -EINVAL);
+	/* SpecSEI: the higher the safer. */
+	assert_int_equal(set_u64(&m, MMFR1, mmfr1 | ONE(24)), 0);
+	assert_int_equal(set_u64(&m, MMFR1, mmfr1), 0);
+	/* There is nothing of these. */
+	assert_int_equal(set_u64(&m, PFR1, ONE(4)), -EINVAL);
+	assert_int_equal(set_u64(&m, ZFR0, 1), -EINVAL);
+	machine_destroy(&m);
+}
+
+/* CTR_EL0 is the VM's; smaller lines and more maintenance may be asked for. */
+static void cache_type(void **state)
+{
+	static const uint64_t refused[] = {ONE(0),  ONE(14), ONE(16), ONE(20),
+					   ONE(24), ONE(29), ONE(30), ONE(32)};
+	struct kvm_vcpu_init init = {.target = 5, .features = {1 << KVM_ARM_VCPU_PSCI_0_2}};
+	struct machine m;
+	uint64_t ctr, less;
+
+	machine_create(&m, 2, true);
+	ctr = reg_get(&m, 0, CTR);
+	assert_int_equal(ctr, 0x9444c004);
+	for (unsigned n = 0; n < sizeof(refused) / sizeof(refused[0]); n++)
+		assert_int_equal(set_u64(&m, CTR, ctr + refused[n]), -EINVAL);
+	assert_int_equal(set_u64(&m, CTR, ctr & ~ONE(31)), -EINVAL); /* RES1 */
+	assert_int_equal(set_u64(&m, CTR, ctr - ONE(20)), -EINVAL);  /* ERG */
+	assert_int_equal(set_u64(&m, CTR, ctr - ONE(24)), -EINVAL);  /* CWG */
+	assert_int_equal(set_u64(&m, CTR, ctr - ONE(14)), -EINVAL);  /* L1Ip */
+	less = ctr - ONE(0) - ONE(16) - ONE(28);
+	assert_int_equal(set_u64(&m, CTR, less), 0);
+	assert_int_equal(reg_get(&m, 1, CTR), less);
+	assert_int_equal(kvm_ptr(m.vcpu[0], KVM_ARM_VCPU_INIT, &init), 0);
+	assert_int_equal(reg_get(&m, 0, CTR), less);
+	/* What DC ZVA clears, DCZID_EL0.BS, is not the size of a line. */
+	emit(&m, A64_MRS(20, 3, 3, 0, 0, 1));
+	emit(&m, A64_MRS(21, 3, 3, 0, 0, 7));
+	emit_psci(&m, PSCI_SYSTEM_OFF);
+	pc_set(&m, 0, RAM);
+	run_to_off(&m, 0);
+	assert_int_equal(x_get(&m, 0, 20), less);
+	assert_int_equal(x_get(&m, 0, 21), 4);
+	assert_int_equal(set_u64(&m, CTR, ctr), -EBUSY);
+	assert_int_equal(set_u64(&m, CTR, less), 0);
+	machine_destroy(&m);
+}
+
+/* CLIDR_EL1 and MPIDR_EL1 are each vCPU's, and KVM_ARM_VCPU_INIT leaves them. */
+static void identification_of_a_vcpu(void **state)
+{
+	struct kvm_vcpu_init init = {.target = 5, .features = {1 << KVM_ARM_VCPU_PSCI_0_2}};
+	struct machine m;
+	uint64_t clidr, mpidr;
+
+	machine_create(&m, 2, true);
+	clidr = reg_get(&m, 0, CLIDR);
+	mpidr = reg_get(&m, 0, MPIDR);
+	assert_int_equal(clidr & 0x3f, 3); /* separate L1, no L2 */
+	assert_int_equal(set_u64(&m, CLIDR, clidr | ONE(47)), -EINVAL);
+	assert_int_equal(set_u64(&m, CLIDR, clidr | ONE(5)), 0); /* L2: unified */
+	assert_int_equal(set_u64(&m, MPIDR, mpidr + 8), 0);
+	assert_int_equal(reg_get(&m, 1, CLIDR), clidr);
+	assert_int_equal(reg_get(&m, 1, MPIDR), mpidr + 1);
+	assert_int_equal(kvm_ptr(m.vcpu[0], KVM_ARM_VCPU_INIT, &init), 0);
+	assert_int_equal(reg_get(&m, 0, CLIDR), clidr | ONE(5));
+	assert_int_equal(reg_get(&m, 0, MPIDR), mpidr + 8);
+	emit(&m, A64_MRS(20, 3, 1, 0, 0, 1));
+	emit(&m, A64_MRS(21, 3, 0, 0, 0, 5));
+	emit_psci(&m, PSCI_SYSTEM_OFF);
+	pc_set(&m, 0, RAM);
+	run_to_off(&m, 0);
+	assert_int_equal(x_get(&m, 0, 20), clidr | ONE(5));
+	assert_int_equal(x_get(&m, 0, 21), mpidr + 8);
+	machine_destroy(&m);
+}
+
+/* Without a GICv3 there is none in ID_AA64PFR0_EL1 once a vCPU runs, said before or not. */
+static void no_gic(void **state)
+{
+	for (int said = 0; said < 2; said++) {
+		struct machine m;
+		uint64_t pfr0, none;
+
+		machine_create(&m, 1, false);
+		pfr0 = reg_get(&m, 0, PFR0);
+		none = pfr0 & ~F(24);
+		assert_int_not_equal(pfr0, none);
+		if (said)
+			assert_int_equal(set_u64(&m, PFR0, none), 0);
+		emit(&m, A64_MRS(20, 3, 0, 0, 4, 0));
+		emit_psci(&m, PSCI_SYSTEM_OFF);
+		run_to_off(&m, 0);
+		assert_int_equal(x_get(&m, 0, 20), none);
+		assert_int_equal(reg_get(&m, 0, PFR0), none);
+		assert_int_equal(set_u64(&m, PFR0, pfr0), -EBUSY);
+		assert_int_equal(set_u64(&m, PFR0, none), 0);
+		assert_int_equal(reg_get(&m, 0, PFR0), none);
+		machine_destroy(&m);
+	}
 }
 
 /* No AArch32: its ID registers are zero, and take anything from a machine that has it. */
@@ -347,11 +482,17 @@ static void writable_masks(void **state)
 	machine_create(&m, 1, false);
 	memset(masks, 0x55, sizeof(masks));
 	assert_int_equal(kvm_ptr(m.vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &r), 0);
-	assert_int_equal(masks[4 * 8] >> 60, 0xf);	/* CSV3 */
-	assert_int_equal(masks[4 * 8] & 0x0f000000, 0); /* GIC */
-	assert_int_equal(masks[6 * 8], ~UINT64_C(0xf)); /* ID_AA64ISAR0_EL1 */
-	assert_int_equal(masks[0], 0);			/* MIDR_EL1 */
-	assert_int_equal(masks[8], 0);			/* ID_PFR0_EL1 */
+	assert_int_equal(masks[4 * 8] >> 60, 0xf);		     /* CSV3 */
+	assert_int_equal(masks[4 * 8] & F(24), F(24));		     /* GIC */
+	assert_int_equal(masks[4 * 8] & F(28), 0);		     /* RAS */
+	assert_int_equal(masks[4 * 8 + 1], F(0) | F(4) | F(32));     /* ID_AA64PFR1_EL1 */
+	assert_int_equal(masks[5 * 8], F(0) | F(8) | F(20) | F(36)); /* ID_AA64DFR0_EL1 */
+	assert_int_equal(masks[6 * 8], ~UINT64_C(0xf));		     /* ID_AA64ISAR0_EL1 */
+	assert_int_equal(masks[0], 0);				     /* MIDR_EL1 */
+	assert_int_equal(masks[5], 0);				     /* MPIDR_EL1: not by a mask */
+	assert_int_equal(masks[8], 0);				     /* ID_PFR0_EL1 */
+	assert_int_equal(masks[64 + 1], ONE(47) - 1);		     /* CLIDR_EL1 */
+	assert_int_equal(masks[128 + 1], F(0) | F(16) | ONE(28) | ONE(29)); /* CTR_EL0 */
 	assert_int_equal(masks[KVM_ARM_FEATURE_ID_RANGE_SIZE - 1], 0);
 	r.range = 1;
 	assert_int_equal(kvm_ptr(m.vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &r), -EINVAL);
@@ -401,6 +542,10 @@ int main(void)
 	    cmocka_unit_test(psci_0_1),
 	    cmocka_unit_test(counter_is_shared),
 	    cmocka_unit_test(identification),
+	    cmocka_unit_test(identification_by_field),
+	    cmocka_unit_test(cache_type),
+	    cmocka_unit_test(identification_of_a_vcpu),
+	    cmocka_unit_test(no_gic),
 	    cmocka_unit_test(aarch32_identification),
 	    cmocka_unit_test(writable_masks),
 	    cmocka_unit_test(reset_that_is_owed),
