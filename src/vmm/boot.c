@@ -23,17 +23,17 @@ static const char default_args[] = "console=ttyAMA0";
 
 static uint8_t *ram_at(struct machine *m, uint64_t guest)
 {
-	return m->ram + (guest - LAYOUT_RAM);
+	return m->ram + (guest - m->map.ram_base);
 }
 
 static int too_small(struct machine *m, const char *path, uint64_t need)
 {
-	if (need > OPTIONS_MAX_MEMORY)
-		return vmm_fail(VMM_FILE, "%s: damaged header: it asks for %llu MiB of memory",
-				path, (unsigned long long)(need >> 20));
+	if (need == UINT64_MAX)
+		return vmm_fail(VMM_FILE,
+				"%s: damaged header: it asks for more than 1 TiB of memory", path);
 	return vmm_fail(VMM_FILE,
 			"%s: does not fit in %llu MiB: it needs at least %llu: give more --memory",
-			path, (unsigned long long)(m->ram_size >> 20),
+			path, (unsigned long long)(m->map.ram_size >> 20),
 			(unsigned long long)((need + (1u << 20) - 1) >> 20));
 }
 
@@ -43,7 +43,7 @@ static int load_kernel(struct machine *m, struct image *im, struct layout *l)
 	int status;
 
 	/* What the header asks for first: a file need not be read to see that it cannot fit. */
-	need = layout_place(l, m->ram_size, im->header.text_offset,
+	need = layout_place(l, &m->map, im->header.text_offset,
 			    im->header.image_size ? im->header.image_size : IMAGE_HEADER_SIZE);
 	if (need)
 		return too_small(m, im->path, need);
@@ -52,7 +52,7 @@ static int load_kernel(struct machine *m, struct image *im, struct layout *l)
 		return status;
 	if (length < im->header.image_size)
 		length = im->header.image_size;
-	need = layout_place(l, m->ram_size, im->header.text_offset, length);
+	need = layout_place(l, &m->map, im->header.text_offset, length);
 	return need ? too_small(m, im->path, need) : 0;
 }
 
@@ -66,9 +66,7 @@ static int build_tree(struct machine *m, uint8_t *buf)
 	struct fdt_machine fm = {
 	    .cpus = m->nr_vcpus,
 	    .mpidr = m->mpidr,
-	    .ram = m->ram_size,
-	    .gicr_count = m->nr_gicr,
-	    .gicr = {m->gicr[0], m->gicr[1]},
+	    .map = &m->map,
 	};
 	uint64_t length;
 	int status;
@@ -113,7 +111,7 @@ static int finish_tree(struct machine *m, uint8_t *buf, uint64_t initrd, uint64_
 	    .bootargs = args,
 	    .initrd_start = initrd,
 	    .initrd_end = initrd + initrd_size,
-	    .ram = m->ram_size,
+	    .map = &m->map,
 	};
 	int error = fdt_set_boot(buf, &b);
 

@@ -16,7 +16,7 @@
 /* SPIs are counted from 0 in the device tree and from 32 in the GIC. */
 #define SPI_INTID(spi) (32u + (spi))
 
-static void set_spi(struct machine *m, unsigned spi, bool level)
+void machine_drive_line(struct machine *m, unsigned spi, bool level)
 {
 	struct kvm_irq_level irq = {
 	    .irq = (uint32_t)KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | SPI_INTID(spi),
@@ -24,8 +24,37 @@ static void set_spi(struct machine *m, unsigned spi, bool level)
 	};
 
 	VMM_TRACE(IRQ, "spi %u level %d", spi, level);
-	if (m->vm_fd >= 0)
-		m->be->ioctl(m->vm_fd, KVM_IRQ_LINE, (unsigned long)&irq);
+	m->be->ioctl(m->vm_fd, KVM_IRQ_LINE, (unsigned long)&irq);
+}
+
+static void set_spi(struct machine *m, unsigned spi, bool level)
+{
+	pthread_mutex_lock(&m->lines.lock);
+	m->lines.level[spi] = level;
+	if (!m->lines.held) {
+		m->lines.told[spi] = level;
+		machine_drive_line(m, spi, level);
+	}
+	pthread_mutex_unlock(&m->lines.lock);
+}
+
+void lines_hold(struct machine *m)
+{
+	pthread_mutex_lock(&m->lines.lock);
+	m->lines.held = true;
+	pthread_mutex_unlock(&m->lines.lock);
+}
+
+void lines_release(struct machine *m, const bool was[LAYOUT_NR_LINES])
+{
+	pthread_mutex_lock(&m->lines.lock);
+	for (unsigned spi = 0; spi < LAYOUT_NR_LINES; spi++) {
+		m->lines.told[spi] = m->lines.level[spi];
+		if (m->lines.told[spi] != (was && was[spi]))
+			machine_drive_line(m, spi, m->lines.told[spi]);
+	}
+	m->lines.held = false;
+	pthread_mutex_unlock(&m->lines.lock);
 }
 
 static void uart_irq(void *opaque, bool level)
@@ -70,7 +99,7 @@ static void rtc_wake_at(void *opaque, int64_t seconds)
 	timerfd_settime(m->rtc_fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
-int devices_init(struct machine *m)
+void devices_init(struct machine *m)
 {
 	const struct pl011_host uart = {
 	    .opaque = m,
@@ -85,9 +114,10 @@ int devices_init(struct machine *m)
 	    .set_irq = rtc_irq,
 	};
 
+	pthread_mutex_init(&m->lines.lock, NULL);
+	m->lines.held = true;
 	pl011_init(&m->uart, &uart);
 	pl031_init(&m->rtc, &rtc);
-	return 0;
 }
 
 void devices_reset(struct machine *m)
@@ -100,6 +130,7 @@ void devices_finish(struct machine *m)
 {
 	pl011_finish(&m->uart);
 	pl031_finish(&m->rtc);
+	pthread_mutex_destroy(&m->lines.lock);
 }
 
 /*

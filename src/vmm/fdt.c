@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include <armature/kvm.h>
+
 enum { PHANDLE_GIC = 1, PHANDLE_CLOCK = 2 };
 
 /* The three cells of a GIC interrupt: type, number, flags. */
@@ -20,10 +22,7 @@ enum { GIC_SPI = 0, GIC_PPI = 1, IRQ_LEVEL_HIGH = 4 };
 /* The generic timer's PPIs, in the binding's order: secure, non-secure, virtual, hypervisor. */
 static const uint32_t timer_ppis[] = {13, 14, 11, 10};
 
-/*
- * Appends big-endian cells to a property while it is put together; the longest one here is the
- * GIC's reg, 3 ranges of 4 cells.
- */
+/* Appends big-endian cells to a property while it is put together. */
 struct cells {
 	fdt32_t cell[16];
 	int n;
@@ -102,8 +101,11 @@ static int add_cpus(void *fdt, const struct fdt_machine *m)
 	return fdt_end_node(fdt);
 }
 
-static int add_psci_and_timer(void *fdt)
+static int add_psci_and_timer(void *fdt, const struct fdt_machine *m)
 {
+	/* The GICv2 binding wants a mask of CPUs, in bits 15:8, with each private interrupt. */
+	const uint32_t flags =
+	    m->map->gic_version == 2 ? IRQ_LEVEL_HIGH | ((1u << m->cpus) - 1) << 8 : IRQ_LEVEL_HIGH;
 	struct cells c = {.n = 0};
 
 	TRY(fdt_begin_node(fdt, "psci"));
@@ -119,32 +121,53 @@ static int add_psci_and_timer(void *fdt)
 	for (unsigned i = 0; i < 4; i++) {
 		cell(&c, GIC_PPI);
 		cell(&c, timer_ppis[i]);
-		cell(&c, IRQ_LEVEL_HIGH);
+		cell(&c, flags);
 	}
 	TRY(put(fdt, "interrupts", &c));
 	TRY(fdt_property(fdt, "always-on", NULL, 0));
 	return fdt_end_node(fdt);
 }
 
-static int add_gic(void *fdt, const struct fdt_machine *m)
+static int add_v2(void *fdt)
 {
 	struct cells c = {.n = 0};
 
-	TRY(fdt_begin_node(fdt, "intc@8000000"));
+	TRY(fdt_property_string(fdt, "compatible", "arm,cortex-a15-gic"));
+	cell64(&c, LAYOUT_GICD);
+	cell64(&c, KVM_VGIC_V2_DIST_SIZE);
+	cell64(&c, LAYOUT_GICC);
+	cell64(&c, KVM_VGIC_V2_CPU_SIZE);
+	return put(fdt, "reg", &c);
+}
+
+static int add_v3(void *fdt, const struct fdt_machine *m)
+{
+	struct layout_gicr r[LAYOUT_MAX_GICR];
+	unsigned n = layout_merge_gicr(m->map, m->cpus, r);
+	void *reg;
+
 	TRY(fdt_property_string(fdt, "compatible", "arm,gic-v3"));
+	TRY(fdt_property_u32(fdt, "#redistributor-regions", n));
+	TRY(fdt_property_placeholder(fdt, "reg", (int)(n + 1) * 16, &reg));
+	for (unsigned i = 0; i <= n; i++) {
+		struct cells c = {.n = 0};
+
+		cell64(&c, i ? r[i - 1].base : LAYOUT_GICD);
+		cell64(&c, i ? r[i - 1].count * LAYOUT_GICR_STEP : KVM_VGIC_V3_DIST_SIZE);
+		memcpy((char *)reg + i * 16, c.cell, 16);
+	}
+	return 0;
+}
+
+static int add_gic(void *fdt, const struct fdt_machine *m)
+{
+	TRY(fdt_begin_node(fdt, "intc@8000000"));
 	TRY(fdt_property(fdt, "interrupt-controller", NULL, 0));
 	TRY(fdt_property_u32(fdt, "#interrupt-cells", 3));
 	TRY(fdt_property_u32(fdt, "#address-cells", 2));
 	TRY(fdt_property_u32(fdt, "#size-cells", 2));
 	TRY(fdt_property(fdt, "ranges", NULL, 0));
-	TRY(fdt_property_u32(fdt, "#redistributor-regions", m->gicr_count));
-	cell64(&c, LAYOUT_GICD);
-	cell64(&c, LAYOUT_GICD_SIZE);
-	for (unsigned i = 0; i < m->gicr_count && i < 2; i++) {
-		cell64(&c, m->gicr[i].base);
-		cell64(&c, m->gicr[i].count * LAYOUT_GICR_STEP);
-	}
-	TRY(put(fdt, "reg", &c));
+	TRY(m->map->gic_version == 2 ? add_v2(fdt) : add_v3(fdt, m));
 	TRY(fdt_property_u32(fdt, "phandle", PHANDLE_GIC));
 	return fdt_end_node(fdt);
 }
@@ -185,6 +208,17 @@ static int add_devices(void *fdt)
 	return fdt_end_node(fdt);
 }
 
+static int add_memory(void *fdt, const struct layout_map *map)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "memory@%llx", (unsigned long long)map->ram_base);
+	TRY(fdt_begin_node(fdt, name));
+	TRY(fdt_property_string(fdt, "device_type", "memory"));
+	TRY(put_reg(fdt, map->ram_base, map->ram_size));
+	return fdt_end_node(fdt);
+}
+
 int fdt_build(void *fdt, int size, const struct fdt_machine *m)
 {
 	TRY(fdt_create(fdt, size));
@@ -199,12 +233,9 @@ int fdt_build(void *fdt, int size, const struct fdt_machine *m)
 	TRY(fdt_begin_node(fdt, "chosen"));
 	TRY(fdt_property_string(fdt, "stdout-path", "/pl011@9000000"));
 	TRY(fdt_end_node(fdt));
-	TRY(fdt_begin_node(fdt, "memory@40000000"));
-	TRY(fdt_property_string(fdt, "device_type", "memory"));
-	TRY(put_reg(fdt, LAYOUT_RAM, m->ram));
-	TRY(fdt_end_node(fdt));
+	TRY(add_memory(fdt, m->map));
 	TRY(add_cpus(fdt, m));
-	TRY(add_psci_and_timer(fdt));
+	TRY(add_psci_and_timer(fdt, m));
 	TRY(add_gic(fdt, m));
 	TRY(add_devices(fdt));
 
@@ -244,12 +275,12 @@ int fdt_set_boot(void *fdt, const struct fdt_boot *b)
 		fdt_delprop(fdt, node, "linux,initrd-start");
 		fdt_delprop(fdt, node, "linux,initrd-end");
 	}
-	memory = fdt_path_offset(fdt, "/memory@40000000");
+	memory = fdt_node_offset_by_prop_value(fdt, -1, "device_type", "memory", sizeof("memory"));
 	if (memory >= 0) {
 		struct cells c = {.n = 0};
 
-		cell64(&c, LAYOUT_RAM);
-		cell64(&c, b->ram);
+		cell64(&c, b->map->ram_base);
+		cell64(&c, b->map->ram_size);
 		TRY(fdt_setprop(fdt, memory, "reg", c.cell, c.n * 4));
 	}
 	return 0;

@@ -10,9 +10,7 @@
 struct fdt_machine {
 	unsigned cpus;
 	const uint64_t *mpidr; /* of each CPU, as the accelerator numbers them */
-	uint64_t ram;
-	unsigned gicr_count;
-	struct layout_gicr gicr[2];
+	const struct layout_map *map;
 };
 
 /* What differs from one boot to the next. */
@@ -20,7 +18,7 @@ struct fdt_boot {
 	const char *bootargs; /* NULL: leave what is there */
 	uint64_t initrd_start;
 	uint64_t initrd_end; /* equal to the start: none */
-	uint64_t ram;
+	const struct layout_map *map;
 };
 
 /*
@@ -35,7 +33,7 @@ int fdt_build(void *buf, int size, const struct fdt_machine *m);
  */
 int fdt_adopt(void *buf, uint64_t len, int size);
 
-/* Fills in /chosen and, where the tree has one, the memory node at the start of RAM. */
+/* Fills in /chosen and, where the tree has one, the (first) memory node. */
 int fdt_set_boot(void *buf, const struct fdt_boot *b);
 
 /* Fresh seeds for the guest's random numbers and address space layout. */

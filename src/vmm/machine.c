@@ -16,10 +16,6 @@
 
 #include "vmm/report.h"
 
-/* QEMU's "virt" has 256 SPIs behind the 32 private interrupts. */
-#define NR_IRQS	  288u
-#define RAM_ALIGN (UINT64_C(2) << 20)
-
 static int vm_ioctl(struct machine *m, unsigned long req, void *arg)
 {
 	return m->be->ioctl(m->vm_fd, req, (unsigned long)arg);
@@ -36,9 +32,9 @@ static int host_failed(struct machine *m, const char *what)
  */
 static int create_ram(struct machine *m)
 {
-	uint64_t size = m->opt->memory;
+	uint64_t size = m->map.ram_size;
 	uint64_t skip;
-	uint8_t *p = mmap(NULL, size + RAM_ALIGN, PROT_READ | PROT_WRITE,
+	uint8_t *p = mmap(NULL, size + LAYOUT_RAM_ALIGN, PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
@@ -46,13 +42,12 @@ static int create_ram(struct machine *m)
 				"cannot get %llu MiB of memory for the guest: %s: give less "
 				"--memory",
 				(unsigned long long)(size >> 20), strerror(errno));
-	skip = -(uintptr_t)p & (RAM_ALIGN - 1);
+	skip = -(uintptr_t)p & (LAYOUT_RAM_ALIGN - 1);
 	if (skip)
 		munmap(p, skip);
-	if (skip != RAM_ALIGN)
-		munmap(p + skip + size, RAM_ALIGN - skip);
+	if (skip != LAYOUT_RAM_ALIGN)
+		munmap(p + skip + size, LAYOUT_RAM_ALIGN - skip);
 	m->ram = p + skip;
-	m->ram_size = size;
 	/* Advice only: the guest runs without as well. */
 	madvise(m->ram, size, MADV_HUGEPAGE);
 	madvise(m->ram, size, MADV_DONTDUMP);
@@ -61,51 +56,22 @@ static int create_ram(struct machine *m)
 
 static int add_ram(struct machine *m)
 {
-	struct kvm_userspace_memory_region slot = {
-	    .slot = 0,
-	    .guest_phys_addr = LAYOUT_RAM,
-	    .memory_size = m->ram_size,
-	    .userspace_addr = (uintptr_t)m->ram,
-	};
+	uint64_t size;
 
-	if (vm_ioctl(m, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
-		return host_failed(m, "adding RAM");
-	return 0;
-}
+	for (uint64_t at = 0; at < m->map.ram_size; at += size) {
+		struct kvm_userspace_memory_region slot = {
+		    .slot = (uint32_t)(at / LAYOUT_SLOT_MAX),
+		    .guest_phys_addr = m->map.ram_base + at,
+		    .userspace_addr = (uintptr_t)m->ram + at,
+		};
 
-static int gic_set(struct machine *m, uint32_t group, uint64_t attr, void *value)
-{
-	struct kvm_device_attr a = {
-	    .group = group,
-	    .attr = attr,
-	    .addr = (uintptr_t)value,
-	};
-
-	return m->be->ioctl(m->gic_fd, KVM_SET_DEVICE_ATTR, (unsigned long)&a);
-}
-
-static int create_gic(struct machine *m)
-{
-	struct kvm_create_device d = {.type = KVM_DEV_TYPE_ARM_VGIC_V3};
-	uint64_t dist = LAYOUT_GICD;
-	uint32_t irqs = NR_IRQS;
-
-	if (vm_ioctl(m, KVM_CREATE_DEVICE, &d) < 0)
-		return host_failed(m, "creating a GICv3");
-	m->gic_fd = (int)d.fd;
-	if (gic_set(m, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_DIST, &dist) < 0)
-		return host_failed(m, "placing the GIC's distributor");
-	for (unsigned i = 0; i < m->nr_gicr; i++) {
-		uint64_t region = (uint64_t)m->gicr[i].count << 52 | m->gicr[i].base | i;
-
-		if (gic_set(m, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION,
-			    &region) < 0)
-			return host_failed(m, "placing the GIC's redistributors");
+		size = m->map.ram_size - at;
+		if (size > LAYOUT_SLOT_MAX)
+			size = LAYOUT_SLOT_MAX;
+		slot.memory_size = size;
+		if (vm_ioctl(m, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+			return host_failed(m, "adding RAM");
 	}
-	if (gic_set(m, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &irqs) < 0)
-		return host_failed(m, "setting the GIC's interrupt count");
-	if (gic_set(m, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL) < 0)
-		return host_failed(m, "starting the GIC");
 	return 0;
 }
 
@@ -139,14 +105,12 @@ static void enable_nisv(struct machine *m)
 		  vm_ioctl(m, KVM_ENABLE_CAP, &cap) == 0;
 }
 
-static int create_parts(struct machine *m)
+/* All but RAM, which is there. */
+static int create_accelerated(struct machine *m)
 {
-	int status = create_ram(m);
-	int size;
+	int status, size;
 
-	if (status)
-		return status;
-	m->vm_fd = m->be->ioctl(m->kvm_fd, KVM_CREATE_VM, 0);
+	m->vm_fd = m->be->ioctl(m->kvm_fd, KVM_CREATE_VM, m->vm_type);
 	if (m->vm_fd < 0)
 		return host_failed(m, "creating a VM");
 	size = m->be->ioctl(m->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -158,28 +122,31 @@ static int create_parts(struct machine *m)
 	if (!status)
 		status = create_vcpus(m);
 	if (!status)
-		status = create_gic(m);
+		status = vgic_create(m);
 	return status;
 }
 
-int machine_create_vm(struct machine *m)
+/* What the guest's physical address space looks like: the same for every boot. */
+static int plan(struct machine *m)
 {
+	int limit = m->be->ioctl(m->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
 	int status;
 
-	m->nr_gicr = layout_redistributors(m->opt->cpus, m->opt->memory, m->gicr);
-	if (!m->nr_gicr)
-		return vmm_fail(VMM_USAGE,
-				"--cpus %u with this much --memory: the guest's address "
-				"space has no room: give less of one",
-				m->opt->cpus);
-	status = create_parts(m);
-	if (status)
-		machine_destroy_vm(m);
+	if (limit < 0)
+		return host_failed(m, "asking for the size of guest addresses");
+	status = layout_plan(&m->map, m->opt, (unsigned)limit);
+	/* Without that capability the only type there is has 40 bits. */
+	m->vm_type = limit ? KVM_VM_TYPE_ARM_IPA_SIZE(m->map.ipa_bits) : 0;
+	if (!status && limit && m->map.ipa_bits < LAYOUT_IPA_USUAL && !m->opt->ipa_bits)
+		vmm_say("guest physical addresses have %u bits: the host offers no more "
+			"(--ipa-bits)",
+			m->map.ipa_bits);
 	return status;
 }
 
-void machine_destroy_vm(struct machine *m)
+static void destroy_accelerated(struct machine *m)
 {
+	lines_hold(m);
 	for (unsigned i = 0; i < m->nr_vcpus; i++)
 		vcpu_destroy(&m->vcpus[i]);
 	free(m->vcpus);
@@ -192,8 +159,30 @@ void machine_destroy_vm(struct machine *m)
 	if (m->vm_fd >= 0)
 		m->be->close(m->vm_fd);
 	m->gic_fd = m->vm_fd = -1;
+}
+
+int machine_create_vm(struct machine *m)
+{
+	int status = create_ram(m);
+
+	if (!status)
+		status = create_accelerated(m);
+	if (status)
+		machine_destroy_vm(m);
+	return status;
+}
+
+int machine_recreate_vm(struct machine *m)
+{
+	destroy_accelerated(m);
+	return create_accelerated(m);
+}
+
+void machine_destroy_vm(struct machine *m)
+{
+	destroy_accelerated(m);
 	if (m->ram)
-		munmap(m->ram, m->ram_size);
+		munmap(m->ram, m->map.ram_size);
 	m->ram = NULL;
 }
 
@@ -229,16 +218,22 @@ int machine_init(struct machine *m, const struct options *opt)
 	if (version != KVM_API_VERSION)
 		return vmm_fail(VMM_HOST, "%s: KVM API version %d, not %d", m->be->name, version,
 				KVM_API_VERSION);
-	return devices_init(m);
+	status = plan(m);
+	if (status)
+		return status;
+	devices_init(m);
+	m->devices = true;
+	return 0;
 }
 
 void machine_finish(struct machine *m)
 {
-	machine_destroy_vm(m);
-	if (m->be) {
+	if (m->devices) {
+		machine_destroy_vm(m);
 		devices_finish(m);
-		m->be->close(m->kvm_fd);
 	}
+	if (m->be)
+		m->be->close(m->kvm_fd);
 	if (m->event_fd >= 0)
 		close(m->event_fd);
 	if (m->rtc_fd >= 0)

@@ -42,6 +42,14 @@ enum machine_end {
 	END_HOST,  /* something here failed, and a message has said what */
 };
 
+/* The devices' interrupt lines. */
+struct machine_lines {
+	pthread_mutex_t lock; /* taken inside a device's lock */
+	bool level[LAYOUT_NR_LINES];
+	bool told[LAYOUT_NR_LINES]; /* what the interrupt controller knows; it stays while held */
+	bool held;		    /* the interrupt controller is not told */
+};
+
 struct machine {
 	const struct options *opt;
 
@@ -50,25 +58,27 @@ struct machine {
 	int kvm_fd;
 	int vm_fd;
 	int gic_fd;
+	unsigned long vm_type;
 	size_t run_size;
 	uint8_t *ram;
-	uint64_t ram_size;
+	struct layout_map map;
 	struct vcpu *vcpus;
 	uint64_t *mpidr;
 	unsigned nr_vcpus;
-	unsigned nr_gicr;
-	struct layout_gicr gicr[2];
 	bool nisv;
 
 	/* Devices; each has its own lock. */
+	struct machine_lines lines;
 	struct pl011 uart;
 	struct pl031 rtc;
 	struct console *console;
+	bool devices; /* there are any to finish */
 
 	/* How threads tell the main thread that something happened. */
 	int event_fd;
 	int rtc_fd; /* timerfd for the RTC's alarm */
 	int signal_fd;
+	unsigned recreated;  /* how often (--recreate-every) */
 	atomic_int end;	     /* enum machine_end: the first reason counts */
 	atomic_bool stop;    /* vCPU threads are to leave */
 	atomic_uint running; /* vCPU threads that have not left */
@@ -78,9 +88,15 @@ struct machine {
 int machine_init(struct machine *m, const struct options *opt);
 void machine_finish(struct machine *m);
 
-/* The accelerator's part, without the boot files. Returns 0 or a status. */
+/* RAM, and the accelerator's part, without the boot files. Returns 0 or a status. */
 int machine_create_vm(struct machine *m);
 void machine_destroy_vm(struct machine *m);
+
+/*
+ * The accelerator's part alone; RAM stays. A new one has no state: see state.h. The devices' lines
+ * are held when this returns.
+ */
+int machine_recreate_vm(struct machine *m);
 
 /* Notes why the guest ends and wakes the main thread. Any thread. */
 void machine_end(struct machine *m, enum machine_end why);
@@ -92,7 +108,13 @@ int machine_dump_dtb(struct machine *m);
 
 /* devices.c: a guest access that no memory and no interrupt controller answers. */
 void machine_mmio(struct machine *m, uint64_t addr, uint8_t *data, unsigned len, bool is_write);
-int devices_init(struct machine *m);
+/* Tells the interrupt controller a line's level. */
+void machine_drive_line(struct machine *m, unsigned spi, bool level);
+/* From here on, the interrupt controller hears nothing of the lines: it is made anew. */
+void lines_hold(struct machine *m);
+/* From here on it does. @was: what it thinks they are (NULL: all low). */
+void lines_release(struct machine *m, const bool was[LAYOUT_NR_LINES]);
+void devices_init(struct machine *m);
 void devices_reset(struct machine *m);
 void devices_finish(struct machine *m);
 
@@ -106,6 +128,12 @@ int vcpu_set_reg(struct vcpu *v, uint64_t id, uint64_t value);
 int vcpu_get_reg(struct vcpu *v, uint64_t id, uint64_t *value);
 /* Once, before the first vCPU starts. */
 void vcpu_install_kick(void);
+
+/* vgic.c */
+int vgic_create(struct machine *m);
+/* KVM_SET_DEVICE_ATTR and KVM_GET_DEVICE_ATTR: -1 and errno. */
+int vgic_set(struct machine *m, uint32_t group, uint64_t attr, const void *value);
+int vgic_get(struct machine *m, uint32_t group, uint64_t attr, void *value);
 
 /* run.c: from the first boot to the end; the exit status. */
 int machine_run(struct machine *m);

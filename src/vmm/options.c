@@ -22,12 +22,23 @@ static const char help_text[] =
     "  --cpus N            virtual CPUs, 1 to 512 (default 1)\n"
     "  --memory SIZE       guest memory, with K, M or G; a number alone counts MiB\n"
     "                      (default 1G, at least 16M)\n"
-    "  --gic-version 3     the interrupt controller (only GICv3)\n"
+    "  --ipa-bits N        size of the guest's physical address space: 32 up to what the host\n"
+    "                      offers (default 40, or more where memory or CPUs need it)\n"
+    "  --ram-base ADDRESS  where guest memory begins, as 0x100000000 or 4G (default 1G, the\n"
+    "                      least); \"top\": it ends with the physical address space\n"
+    "  --gic-version 2|3   the interrupt controller (default 3; a GICv2 has at most 8 CPUs)\n"
+    "  --redist-region BASE,COUNT\n"
+    "                      where COUNT of the GICv3's redistributors are, one of 128K for each\n"
+    "                      CPU; repeat it for more regions, which fill up in this order\n"
+    "                      (default: 123 at 0x80a0000, more at 0x4000000000)\n"
     "  --dtb FILE          give the guest this device tree; command line, initrd and memory\n"
     "                      size are filled in\n"
     "  --dump-dtb FILE     write the device tree to FILE and end\n"
     "  --no-reboot         end with status 4 when the guest resets (as after a panic with\n"
     "                      panic=-1); otherwise it starts again\n"
+    "  --recreate-every MS stop the guest about every MS milliseconds, save its whole state,\n"
+    "                      destroy the VM, and go on in a new one: a self-test of saving and\n"
+    "                      restoring\n"
     "  --accel NAME        armature: the software CPU of this program; kvm: the kernel's\n"
     "                      /dev/kvm (arm64 hosts only); auto (default): kvm where it works\n"
     "  --trace PATTERN     print events to standard error: names separated by commas, '*' at\n"
@@ -77,6 +88,31 @@ int options_parse_size(const char *text, uint64_t *bytes)
 	return 0;
 }
 
+int options_parse_address(const char *text, uint64_t *address)
+{
+	uint64_t v = 0;
+	const char *p = text + 2;
+
+	if (text[0] != '0' || (text[1] | 0x20) != 'x') {
+		/* "1024" could be bytes or MiB. */
+		if (!text[0] || (text[strlen(text) - 1] >= '0' && text[strlen(text) - 1] <= '9'))
+			return -1;
+		return options_parse_size(text, address);
+	}
+	for (; *p; p++) {
+		static const char digits[] = "0123456789abcdef";
+		const char *d = strchr(digits, *p >= 'A' && *p <= 'F' ? *p | 0x20 : *p);
+
+		if (!d || v >> 60)
+			return -1;
+		v = v << 4 | (uint64_t)(d - digits);
+	}
+	if (p == text + 2)
+		return -1;
+	*address = v;
+	return 0;
+}
+
 static int parse_cpus(const char *text, unsigned *cpus)
 {
 	char *end;
@@ -101,12 +137,86 @@ static int parse_memory(const char *text, uint64_t *memory)
 	if (v < OPTIONS_MIN_MEMORY)
 		return vmm_fail(VMM_USAGE, "--memory %s: too little, give at least %lluM", text,
 				(unsigned long long)(OPTIONS_MIN_MEMORY >> 20));
-	if (v > OPTIONS_MAX_MEMORY)
-		return vmm_fail(VMM_USAGE, "--memory %s: too much, give at most %lluG", text,
-				(unsigned long long)(OPTIONS_MAX_MEMORY >> 30));
 	if (v & 0xffff)
 		return vmm_fail(VMM_USAGE, "--memory %s: give a multiple of 64K", text);
 	*memory = v;
+	return 0;
+}
+
+static int parse_ipa_bits(const char *text, unsigned *bits)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || v < LAYOUT_IPA_MIN || v > LAYOUT_IPA_MAX)
+		return vmm_fail(VMM_USAGE, "--ipa-bits %s: give a number from %u to %u", text,
+				LAYOUT_IPA_MIN, LAYOUT_IPA_MAX);
+	*bits = (unsigned)v;
+	return 0;
+}
+
+static int parse_ram_base(const char *text, struct options *o)
+{
+	o->ram_top = strcmp(text, "top") == 0;
+	o->ram_base = 0;
+	if (o->ram_top)
+		return 0;
+	if (options_parse_address(text, &o->ram_base))
+		return vmm_fail(VMM_USAGE,
+				"--ram-base %s: give an address such as 0x100000000 or 4G, or top",
+				text);
+	if (o->ram_base < LAYOUT_RAM)
+		return vmm_fail(VMM_USAGE, "--ram-base %s: devices are there: give at least 1G",
+				text);
+	if (o->ram_base & (LAYOUT_RAM_ALIGN - 1))
+		return vmm_fail(VMM_USAGE, "--ram-base %s: give a multiple of 2M", text);
+	return 0;
+}
+
+static int parse_redist(const char *text, struct options *o)
+{
+	const char *comma = strchr(text, ',');
+	size_t len = comma ? (size_t)(comma - text) : 0;
+	unsigned long count;
+	char base[24], *end;
+	struct layout_gicr *r;
+
+	if (!comma || len >= sizeof(base) || comma[1] < '0' || comma[1] > '9')
+		return vmm_fail(VMM_USAGE,
+				"--redist-region %s: give an address and how many, such as "
+				"0x80a0000,16",
+				text);
+	memcpy(base, text, len);
+	base[len] = 0;
+	count = strtoul(comma + 1, &end, 10);
+	if (o->nr_redist == LAYOUT_MAX_GICR)
+		return vmm_fail(VMM_USAGE, "--redist-region: at most %u of them", LAYOUT_MAX_GICR);
+	r = &o->redist[o->nr_redist];
+	if (options_parse_address(base, &r->base))
+		return vmm_fail(VMM_USAGE, "--redist-region %s: not an address: such as 0x80a0000",
+				text);
+	if (r->base & (LAYOUT_GICR_ALIGN - 1))
+		return vmm_fail(VMM_USAGE,
+				"--redist-region %s: give an address that is a multiple "
+				"of 64K",
+				text);
+	if (*end || !count || count > LAYOUT_GICR_MAX_COUNT)
+		return vmm_fail(VMM_USAGE, "--redist-region %s: from 1 to %u redistributors", text,
+				LAYOUT_GICR_MAX_COUNT);
+	r->count = (unsigned)count;
+	o->nr_redist++;
+	return 0;
+}
+
+static int parse_recreate(const char *text, unsigned *ms)
+{
+	char *end;
+	unsigned long v = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || v < 1 || v > 1000000)
+		return vmm_fail(VMM_USAGE, "--recreate-every %s: give milliseconds, 1 to 1000000",
+				text);
+	*ms = (unsigned)v;
 	return 0;
 }
 
@@ -129,11 +239,15 @@ enum {
 	OPT_APPEND,
 	OPT_CPUS,
 	OPT_MEMORY,
+	OPT_IPA_BITS,
+	OPT_RAM_BASE,
 	OPT_GIC,
+	OPT_REDIST,
 	OPT_DTB,
 	OPT_DUMP,
 	OPT_TRACE,
 	OPT_NO_REBOOT,
+	OPT_RECREATE,
 	OPT_ACCEL,
 	OPT_HELP
 };
@@ -144,11 +258,15 @@ static const struct option long_options[] = {
     {"append", required_argument, NULL, OPT_APPEND},
     {"cpus", required_argument, NULL, OPT_CPUS},
     {"memory", required_argument, NULL, OPT_MEMORY},
+    {"ipa-bits", required_argument, NULL, OPT_IPA_BITS},
+    {"ram-base", required_argument, NULL, OPT_RAM_BASE},
     {"gic-version", required_argument, NULL, OPT_GIC},
+    {"redist-region", required_argument, NULL, OPT_REDIST},
     {"dtb", required_argument, NULL, OPT_DTB},
     {"dump-dtb", required_argument, NULL, OPT_DUMP},
     {"trace", required_argument, NULL, OPT_TRACE},
     {"no-reboot", no_argument, NULL, OPT_NO_REBOOT},
+    {"recreate-every", required_argument, NULL, OPT_RECREATE},
     {"accel", required_argument, NULL, OPT_ACCEL},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -170,10 +288,17 @@ static int take_option(struct options *o, int c)
 		return parse_cpus(optarg, &o->cpus);
 	case OPT_MEMORY:
 		return parse_memory(optarg, &o->memory);
+	case OPT_IPA_BITS:
+		return parse_ipa_bits(optarg, &o->ipa_bits);
+	case OPT_RAM_BASE:
+		return parse_ram_base(optarg, o);
 	case OPT_GIC:
-		if (strcmp(optarg, "3") != 0)
-			return vmm_fail(VMM_USAGE, "--gic-version %s: only 3 is offered", optarg);
+		if (strcmp(optarg, "2") != 0 && strcmp(optarg, "3") != 0)
+			return vmm_fail(VMM_USAGE, "--gic-version %s: give 2 or 3", optarg);
+		o->gic_version = (unsigned)(*optarg - '0');
 		return 0;
+	case OPT_REDIST:
+		return parse_redist(optarg, o);
 	case OPT_DTB:
 		o->dtb = optarg;
 		return 0;
@@ -186,6 +311,8 @@ static int take_option(struct options *o, int c)
 	case OPT_NO_REBOOT:
 		o->no_reboot = true;
 		return 0;
+	case OPT_RECREATE:
+		return parse_recreate(optarg, &o->recreate_every);
 	case OPT_ACCEL:
 		return parse_accel(optarg, &o->accel);
 	default:
@@ -198,6 +325,7 @@ int options_parse(struct options *o, int argc, char **argv)
 {
 	memset(o, 0, sizeof(*o));
 	o->cpus = 1;
+	o->gic_version = 3;
 	o->memory = UINT64_C(1) << 30;
 
 	optind = 0; /* a fresh start: tests call this more than once */
@@ -228,6 +356,11 @@ int options_parse(struct options *o, int argc, char **argv)
 				"%s: unexpected (a value with blanks needs quotes): see \"armature "
 				"help\"",
 				argv[optind]);
+	if (o->gic_version == 2 && o->nr_redist)
+		return vmm_fail(VMM_USAGE, "--redist-region: a GICv2 has no redistributors");
+	if (o->gic_version == 2 && o->cpus > LAYOUT_V2_MAX_CPUS)
+		return vmm_fail(VMM_USAGE, "--cpus %u: a GICv2 serves at most %u", o->cpus,
+				LAYOUT_V2_MAX_CPUS);
 	if (o->dtb && o->dump_dtb)
 		return vmm_fail(VMM_USAGE, "--dtb and --dump-dtb do not go together");
 	if (!o->kernel && !o->dump_dtb && !(o->trace && strcmp(o->trace, "help") == 0))

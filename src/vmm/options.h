@@ -7,10 +7,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "vmm/layout.h"
+
 #define OPTIONS_MAX_CPUS   512
 #define OPTIONS_MIN_MEMORY (UINT64_C(16) << 20)
-/* RAM starts at 1 GiB, and the guest's physical addresses have 40 bits. */
-#define OPTIONS_MAX_MEMORY (UINT64_C(1023) << 30)
 
 enum options_accel {
 	ACCEL_AUTO,
@@ -27,7 +27,14 @@ struct options {
 	const char *trace;
 	unsigned cpus;
 	uint64_t memory;
+	unsigned ipa_bits;    /* 0: the usual ones, or what is needed */
+	uint64_t ram_base;    /* 0: where it usually is */
+	bool ram_top;	      /* RAM ends with the guest's physical addresses */
+	unsigned gic_version; /* 2 or 3; 0: 3 */
+	unsigned nr_redist;   /* 0: where they usually are */
+	struct layout_gicr redist[LAYOUT_MAX_GICR];
 	bool no_reboot;
+	unsigned recreate_every; /* ms; 0: never */
 	bool help;
 	enum options_accel accel;
 };
@@ -40,6 +47,9 @@ int options_parse(struct options *o, int argc, char **argv);
 
 /* "256M", "4G", "65536K"; a number alone counts MiB. Returns 0 or -1. */
 int options_parse_size(const char *text, uint64_t *bytes);
+
+/* "0x40000000", or "1G" as a size, but always with its letter. Returns 0 or -1. */
+int options_parse_address(const char *text, uint64_t *address);
 
 void options_help(FILE *out);
 

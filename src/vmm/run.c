@@ -5,6 +5,7 @@
  * is given back first.
  */
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -16,6 +17,7 @@
 #include "vmm/console.h"
 #include "vmm/machine.h"
 #include "vmm/report.h"
+#include "vmm/state.h"
 #include "vmm/terminal.h"
 
 static const int handled_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP, SIGCONT};
@@ -125,19 +127,86 @@ static void stop(struct machine *m, struct news *news, bool drain)
 	}
 }
 
+/* ---- --recreate-every ---- */
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+/* When the next time is: random, so that it meets the guest anywhere. Never: INT64_MAX. */
+static int64_t next_recreation(const struct machine *m)
+{
+	unsigned every = m->opt->recreate_every;
+
+	if (!every)
+		return INT64_MAX;
+	return now_ms() + every / 2 + random() % (every + 1);
+}
+
+/* The vCPUs' threads have left: the same machine goes on in another VM. */
+static int recreate(struct machine *m)
+{
+	struct state *s;
+	int status;
+
+	lines_hold(m);
+	status = state_save(m, &s);
+	if (status)
+		return status;
+	status = machine_recreate_vm(m);
+	if (!status)
+		status = state_restore(m, s);
+	if (!status) {
+		lines_release(m, s->lines);
+		m->recreated++;
+	}
+	state_destroy(s);
+	return status;
+}
+
+/* Until something ends the run or @deadline is there. */
+static void wait_for_end(struct machine *m, struct news *news, int64_t deadline)
+{
+	while (!news->signal && atomic_load(&m->end) == END_NONE) {
+		int64_t left = deadline == INT64_MAX ? -1 : deadline - now_ms();
+
+		if (left <= 0 && deadline != INT64_MAX)
+			return;
+		wait_news(m, left > INT_MAX ? INT_MAX : (int)left, news);
+	}
+}
+
 /* One boot of the guest. Returns a status that ends the program, or 0 and the reason in *@end. */
 static int run_once(struct machine *m, struct news *news, enum machine_end *end)
 {
 	int status = 0;
 
-	atomic_store(&m->stop, false);
-	for (unsigned i = 0; i < m->nr_vcpus && !status; i++)
-		status = vcpu_start(&m->vcpus[i]);
-	while (!status && !news->signal && atomic_load(&m->end) == END_NONE)
-		wait_news(m, -1, news);
-	stop(m, news, !status && !news->signal);
-	*end = (enum machine_end)atomic_load(&m->end);
-	return status;
+	for (;;) {
+		int64_t deadline = next_recreation(m);
+		bool over;
+
+		atomic_store(&m->stop, false);
+		for (unsigned i = 0; i < m->nr_vcpus && !status; i++)
+			status = vcpu_start(&m->vcpus[i]);
+		if (!status)
+			wait_for_end(m, news, deadline);
+		over = status || news->signal || atomic_load(&m->end) != END_NONE;
+		stop(m, news, over && !status && !news->signal);
+		if (!over && !news->signal && atomic_load(&m->end) == END_NONE) {
+			status = recreate(m);
+			if (!status)
+				continue;
+		}
+		/* It may have ended on the way to be made anew. */
+		if (!over)
+			stop(m, news, !status && !news->signal);
+		*end = (enum machine_end)atomic_load(&m->end);
+		return status;
+	}
 }
 
 static int end_status(enum machine_end end)
@@ -193,15 +262,19 @@ static int loop(struct machine *m)
 		if (status || news.signal || end != END_RESET || m->opt->no_reboot) {
 			console_destroy(m->console);
 			m->console = NULL;
+			if (m->opt->recreate_every)
+				vmm_say("saved, destroyed and restored %u times", m->recreated);
 			if (news.signal)
 				die_of(news.signal);
 			return status ? status : end_status(end);
 		}
-		devices_reset(m);
 		machine_destroy_vm(m);
+		devices_reset(m);
 		status = machine_create_vm(m);
 		if (!status)
 			status = machine_boot(m);
+		if (!status)
+			lines_release(m, NULL);
 		if (status) {
 			console_destroy(m->console);
 			m->console = NULL;
@@ -228,12 +301,14 @@ int machine_run(struct machine *m)
 		return status;
 	if (m->opt->dump_dtb)
 		return machine_dump_dtb(m);
+	srandom((unsigned)now_ms());
 	status = machine_boot(m);
 	if (!status)
 		status = open_signals(m);
 	if (status)
 		return status;
 	vcpu_install_kick();
+	lines_release(m, NULL);
 	m->console = console_create(&host);
 	if (!m->console)
 		return vmm_fail(VMM_HOST, "cannot start the console: %s", strerror(errno));

@@ -232,6 +232,20 @@ static void handle_exit(struct vcpu *v)
 	}
 }
 
+/*
+ * The answer to the guest's last access is in the run page, and the next KVM_RUN takes it to where
+ * the vCPU's state is complete. So one more that comes back at once.
+ */
+static void finish_access(struct vcpu *v)
+{
+	if (atomic_load(&v->m->end) != END_NONE)
+		return;
+	ask_to_exit(v->run, 1);
+	if (v->m->be->ioctl(v->fd, KVM_RUN, 0) == 0 || errno != EINTR)
+		fail(v, "it does not stop");
+	ask_to_exit(v->run, 0);
+}
+
 static void *vcpu_main(void *arg)
 {
 	struct vcpu *v = arg;
@@ -251,6 +265,7 @@ static void *vcpu_main(void *arg)
 		if (atomic_load(&m->end) != END_NONE)
 			break;
 	}
+	finish_access(v);
 	this_run = NULL;
 	atomic_fetch_sub(&m->running, 1);
 	return NULL;

@@ -67,6 +67,7 @@ LDRB, LDRH, LDRW, LDRX = 0x39400000, 0x79400000, 0xb9400000, 0xf9400000
 HVC = 0xd4000002
 WFI = 0xd503207f
 NOP = 0xd503201f
+MSR_VBAR = 0xd518c000  # msr vbar_el1, x0
 MASK_ALL = 0xd5034fdf  # msr daifset, #15
 
 
@@ -144,11 +145,83 @@ class Arguments(Base):
                 ("--cpus", "0", "from 1 to 512"), ("--cpus", "513", "from 1 to 512"),
                 ("--cpus", "", "from 1 to 512"), ("--cpus", "-3", "from 1 to 512"),
                 ("--memory", "1", "at least 16M"), ("--memory", "1K", "at least 16M"),
-                ("--memory", "2T", "at most"), ("--memory", "99999999T", "256M"), ("--memory", "much", "256M"),
-                ("--memory", "16M1", "256M"), ("--gic-version", "4", "only 3"),
+                ("--memory", "16777215T", "does not fit"), ("--memory", "99999999T", "256M"),
+                ("--memory", "much", "256M"),
+                ("--ipa-bits", "31", "from 32 to 52"), ("--ipa-bits", "53", "from 32 to 52"),
+                ("--ipa-bits", "", "from 32 to 52"), ("--ipa-bits", "0x28", "from 32 to 52"),
+                ("--ram-base", "0", "0x100000000 or 4G, or top"), ("--ram-base", "1048576",
+                 "0x100000000 or 4G"), ("--ram-base", "0x", "0x100000000 or 4G"),
+                ("--ram-base", "0x10000000000000000", "0x100000000 or 4G"),
+                ("--ram-base", "512M", "at least 1G"), ("--ram-base", "0x40100000", "2M"),
+                ("--ram-base", "0xffffffffffe00000", "no room for memory there"),
+                ("--memory", "16M1", "256M"), ("--gic-version", "4", "2 or 3"),
+                ("--redist-region", "0x10000000", "0x80a0000,16"),
+                ("--redist-region", "here,1", "not an address"),
+                ("--redist-region", "0x10000000,0", "from 1 to 4095"),
+                ("--redist-region", "0x10000000,4096", "from 1 to 4095"),
+                ("--redist-region", "0x10001000,1", "multiple of 64K"),
+                ("--redist-region", "0x08000000,1", "the GIC's distributor is there"),
+                ("--redist-region", "0x08ff0000,1", "the UART is there"),
+                ("--redist-region", "0x40000000,1", "memory is there"),
+                ("--recreate-every", "0", "1 to 1000000"),
                 ("--accel", "hvf", "auto, armature or kvm"),
                 ("--trace", "no_such_event", "--trace help")):
             self.refused(2, text, "run", "--kernel", k, option, value)
+
+    def test_address_spaces_too_small(self):
+        """What does not fit is refused, with the largest that does; and that does."""
+        k = self.good()
+        most = "at most %s\n"
+        for args, text in (
+                (["--ipa-bits", "32", "--memory", "4G"], most % "3G"),
+                (["--ipa-bits", "36", "--memory", "64G"], most % "63G"),
+                (["--ipa-bits", "36", "--memory", "64G", "--ram-base", "top"], most % "63G"),
+                (["--ipa-bits", "40", "--memory", "1T"], most % "1023G"),
+                (["--ipa-bits", "36", "--memory", "1G", "--ram-base", "0xfe0000000"],
+                 most % "512M"),
+                (["--ipa-bits", "36", "--ram-base", "64G"], "no room for memory there below 2^36"),
+                (["--ram-base", "top", "--memory", "17M"], "a multiple of 2M"),
+                (["--ipa-bits", "36", "--cpus", "124"], "beyond 123 CPUs")):
+            self.refused(2, text, "run", "--kernel", k, *args)
+        # The last bytes of the largest can be used.
+        for args, end in ((["--ipa-bits", "32", "--memory", "3G"], 1 << 32),
+                          (["--ipa-bits", "36", "--memory", "63G"], 1 << 36),
+                          (["--ipa-bits", "36", "--memory", "64M", "--ram-base", "top"], 1 << 36),
+                          (["--ipa-bits", "52", "--memory", "64M", "--ram-base", "top"], 1 << 52),
+                          (["--memory", "1023G"], 1 << 40),
+                          (["--memory", "1T"], (1 << 40) + (1 << 30)),
+                          (["--memory", "10T"], (10 << 40) + (1 << 30))):
+            code = mov(0, end - 8) + mov(1, 0x6b6f) + [ldst(STRX, 1, 0), ldst(LDRX, 10, 0)]
+            code += mov(9, 0x09000000) + [ldst(STRW, 10, 9)] + put("k\n") + power_off()
+            r = self.run_program("run", "--kernel", self.file("end", image(code)), *args)
+            self.assertEqual((r.returncode, r.stdout, r.stderr), (0, b"ok\n", b""), args)
+
+    def test_beyond_the_address_space(self):
+        """The first address behind it is an abort; the last one in it is an empty bus."""
+        base, vectors = 1 << 30, 0x1000
+        for bits in (32, 36, 40, 44, 48, 52):
+            code = mov(0, base + vectors) + [MSR_VBAR] + mov(0, (1 << bits) - 8)
+            code += [ldst(LDRX, 1, 0)] + put("inside\n") + mov(0, 1 << bits) + [ldst(LDRX, 1, 0)]
+            code += put("outside\n") + power_off()
+            code += [NOP] * ((vectors + 0x200) // 4 - 16 - len(code)) + put("abort\n") + power_off()
+            r = self.run_program("run", "--kernel", self.file("k", image(code)), "--ipa-bits",
+                                 str(bits))
+            self.assertEqual((r.returncode, r.stdout), (0, b"inside\nabort\n"), (bits, r.stderr))
+
+    def test_redistributor_regions(self):
+        k = self.good()
+        region = "--redist-region"
+        for args, text in (
+                ([region, "0x10000000,2", region, "0x10020000,1"], "overlaps 0x10000000,2"),
+                ([region, "0x10000000,2", "--cpus", "3"], "give 1 more"),
+                ([region, "64G,1", "--ipa-bits", "36"], "goes beyond 2^36"),
+                ([region, "0x10000000,1", "--gic-version", "2"], "no redistributors"),
+                (["--gic-version", "2", "--cpus", "9"], "at most 8")):
+            self.refused(2, text, "run", "--kernel", k, *args)
+        for args in ([region, "0x10000000,512"], [region, "0x10000000,4095"],
+                     [region, "0x10040000,300", region, "0x10000000,2", region, "1T,210"]):
+            r = self.run_program("run", "--kernel", k, "--cpus", "512", *args)
+            self.assertEqual((r.returncode, r.stdout, r.stderr), (0, b"ran\n", b""), args)
 
     def test_malformed(self):
         self.refused(2, "no --kernel", "run")

@@ -42,12 +42,13 @@ def expect(g, what, got, wanted):
         g.fail("%s: %r, not %r" % (what, got, wanted))
 
 
-def check_interrupts(g, text, cpus):
-    """Every CPU has had timer interrupts through the GICv3; the UART is on INTID 33."""
-    timer = re.search(r"^ *\d+:((?: +\d+){%d}) +GICv3 +27 +Level +arch_timer" % cpus, text, re.M)
+def check_interrupts(g, text, cpus, gic="GICv3"):
+    """Every CPU has had timer interrupts through the GIC; the UART is on INTID 33."""
+    timer = re.search(r"^ *\d+:((?: +\d+){%d}) +%s +27 +Level +arch_timer" % (cpus, gic), text,
+                      re.M)
     if not timer or 0 in map(int, timer.group(1).split()):
         g.fail("no timer interrupts on every one of %d CPUs:\n%s" % (cpus, text))
-    if not re.search(r"GICv3 +33 +Level +uart-pl011", text):
+    if not re.search(gic + r" +33 +Level +uart-pl011", text):
         g.fail("no UART interrupt:\n%s" % text)
 
 
@@ -82,6 +83,48 @@ def cpus(r, n):
         g.power_off()
 
 
+def gic_v2(r):
+    """Eight CPUs on a GICv2: timers, IPIs, the UART."""
+    if r.use_qemu:
+        return
+    with r.start(cpus=8, extra=["--gic-version", "2"]) as g:
+        g.shell()
+        expect(g, "nproc", g.run("nproc"), "8")
+        for i in range(8):
+            mask = "%x" % (1 << i)
+            expect(g, "program on CPU %d" % i,
+                   g.run("taskset %s sh -c 'cut -d\" \" -f39 /proc/self/stat'" % mask), str(i))
+        check_interrupts(g, g.run("cat /proc/interrupts"), 8, "GIC-0")
+        g.power_off()
+
+
+def redist_regions(r, regions, seen):
+    """A CPU for each redistributor; what the guest finds are the regions @seen."""
+    if r.use_qemu:
+        return
+    cpus = sum(int(x.split(",")[1]) for x in regions)
+    with r.start(cpus=cpus, extra=["--redist-region=" + x for x in regions]) as g:
+        g.shell()
+        expect(g, "nproc", g.run("nproc"), str(cpus))
+        expect(g, "regions", re.findall(r"(\S+)-\S+ : GICR", g.run("cat /proc/iomem")), seen)
+        check_interrupts(g, g.run("cat /proc/interrupts"), cpus)
+        found = g.run("dmesg | grep -c 'GICv3: CPU.*: found redistributor'")
+        expect(g, "redistributors found", found, str(cpus))
+        g.power_off()
+
+
+def many_cpus(r, n):
+    """N CPUs come up and run programs."""
+    with r.start(cpus=n) as g:
+        g.shell()
+        expect(g, "nproc", g.run("nproc"), str(n))
+        text = g.run("i=0; while [ $i -lt %d ]; do taskset -c $i cut -d' ' -f39 /proc/self/stat; "
+                     "i=$((i+1)); done" % n)
+        expect(g, "where programs ran", text.split(), [str(i) for i in range(n)])
+        check_interrupts(g, g.run("cat /proc/interrupts"), n)
+        g.power_off()
+
+
 def memory(r, size, low, high):
     """The guest has the memory asked for (KiB, after the kernel's own), and can use it."""
     with r.start(cpus=2, memory=size) as g:
@@ -89,6 +132,57 @@ def memory(r, size, low, high):
         total = int(g.run("awk '/MemTotal/{print $2}' /proc/meminfo"))
         if not low <= total <= high:
             g.fail("MemTotal %d kB with --memory %s" % (total, size))
+        g.power_off()
+
+
+def check_memory(g, first, end, size):
+    """The guest's RAM goes from @first to @end, it can be written without loss."""
+    ranges = [tuple(int(x, 16) for x in m) for m in
+              re.findall(r"^([0-9a-f]+)-([0-9a-f]+) : System RAM", g.run("cat /proc/iomem"), re.M)]
+    expect(g, "System RAM", (hex(ranges[0][0]), hex(ranges[-1][1] + 1)), (hex(first), hex(end)))
+    total = int(g.run("awk '/MemTotal/{print $2}' /proc/meminfo"))
+    # The kernel's own: its image, and 1/64 for page structures.
+    if not size // 1024 * 62 // 64 - 90000 <= total <= size // 1024:
+        g.fail("MemTotal %d kB of %d" % (total, size // 1024))
+    text = g.run("yes 0123456789abcde | head -c 1048576 > /tmp/a; "
+                 "dd if=/dev/zero of=/tmp/b bs=1M count=100 2>/dev/null; md5sum < /tmp/a")
+    expect(g, "md5sum", text.split()[0], hashlib.md5(b"0123456789abcde\n" * (1 << 16)).hexdigest())
+
+
+def ipa_bits(r, bits):
+    """RAM where it always is, in an address space of another size."""
+    if r.use_qemu:
+        return
+    with r.start(cpus=2, extra=["--ipa-bits", str(bits)]) as g:
+        g.shell()
+        check_memory(g, 1 << 30, (1 << 30) + (512 << 20), 512 << 20)
+        g.power_off()
+
+
+def ram_at_top(r, bits):
+    """RAM ends with the address space. (Linux looks at each 2 MiB below RAM: with 48 bits the
+    first message takes seconds.)"""
+    if r.use_qemu:
+        return
+    with r.start(cpus=2, extra=["--ipa-bits", str(bits), "--ram-base", "top"]) as g:
+        g.shell()
+        check_memory(g, (1 << bits) - (512 << 20), 1 << bits, 512 << 20)
+        check_interrupts(g, g.run("cat /proc/interrupts"), 2)
+        g.power_off()
+
+
+def ram_across(r):
+    """RAM on both sides of 4 GiB, as with much of it, but less."""
+    if r.use_qemu:
+        return
+    base = (4 << 30) - (256 << 20)
+    with r.start(cpus=2, extra=["--ram-base", hex(base)]) as g:
+        g.shell()
+        check_memory(g, base, base + (512 << 20), 512 << 20)
+        g.power_off()
+    with r.start(cpus=2, memory="5G") as g:
+        g.shell()
+        check_memory(g, 1 << 30, 6 << 30, 5 << 30)
         g.power_off()
 
 
@@ -255,8 +349,23 @@ SCENARIOS = {
     "cpus-2": lambda r: cpus(r, 2),
     "cpus-4": lambda r: cpus(r, 4),
     "cpus-8": lambda r: cpus(r, 8),
+    "cpus-64": lambda r: many_cpus(r, 64),
+    "cpus-128": lambda r: many_cpus(r, 128),
+    "gic-v2": gic_v2,
+    "redist-3": lambda r: redist_regions(r, ["0x100a0000,2", "0x4000000000,1", "0x20000000,3"],
+                                         ["100a0000", "20000000", "4000000000"]),
+    # The second and third adjoin, the wrong way round: one region to the guest.
+    "redist-adjoining": lambda r: redist_regions(
+        r, ["0x10000000,2", "0x10140000,2", "0x10100000,2"], ["10000000", "10100000"]),
     "memory-256M": lambda r: memory(r, "256M", 180000, 262144),
     "memory-4G": lambda r: memory(r, "4G", 3900000, 4194304),
+    "ipa-36": lambda r: ipa_bits(r, 36),
+    "ipa-40": lambda r: ipa_bits(r, 40),
+    "ipa-48": lambda r: ipa_bits(r, 48),
+    "ram-across-4G": ram_across,
+    "ram-top-36": lambda r: ram_at_top(r, 36),
+    "ram-top-40": lambda r: ram_at_top(r, 40),
+    "ram-top-48": lambda r: ram_at_top(r, 48),
     "fork-storm": fork_storm,
     "checksums": checksums,
     "floating-point": floating_point,

@@ -14,6 +14,8 @@
 #include <armature/armature.h>
 #include <armature/kvm.h>
 
+#include "fake_state.h"
+
 #define UART	 0x09000000u
 #define RUN_SIZE 8192
 
@@ -22,6 +24,7 @@ enum { FD_SYSTEM = 100, FD_VM = 200, FD_GIC = 300, FD_VCPU = 1000 };
 enum { DR = 0, FR = 0x18, LCR = 0x2c, CR = 0x30, IMSC = 0x38, MIS = 0x40, ICR = 0x44 };
 
 struct fake_seen fake_seen;
+int fake_ipa_limit = 48;
 
 static struct kvm_run *runs[512];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -38,6 +41,16 @@ static struct {
 void fake_reset_seen(void)
 {
 	memset(&fake_seen, 0, sizeof(fake_seen));
+}
+
+bool fake_line(void)
+{
+	bool level;
+
+	pthread_mutex_lock(&lock);
+	level = irq;
+	pthread_mutex_unlock(&lock);
+	return level;
 }
 
 static int fail(int error)
@@ -209,19 +222,14 @@ static int vcpu_run(unsigned id)
 	}
 }
 
-static int set_reg(const struct kvm_one_reg *r)
+static void see_reg(const struct kvm_one_reg *r)
 {
 	const uint64_t core = KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE;
-	uint64_t v;
 
-	memcpy(&v, (void *)(uintptr_t)r->addr, 8);
 	if (r->id == (core | 0x40))
-		fake_seen.pc = v;
+		memcpy(&fake_seen.pc, (void *)(uintptr_t)r->addr, 8);
 	else if (r->id == core)
-		fake_seen.x0 = v;
-	else
-		return fail(ENOENT);
-	return 0;
+		memcpy(&fake_seen.x0, (void *)(uintptr_t)r->addr, 8);
 }
 
 static int vcpu_ioctl(unsigned id, unsigned long req, unsigned long arg)
@@ -229,52 +237,72 @@ static int vcpu_ioctl(unsigned id, unsigned long req, unsigned long arg)
 	if (req == KVM_RUN)
 		return vcpu_run(id);
 	if (req == KVM_SET_ONE_REG)
-		return set_reg((void *)arg);
-	if (req == KVM_GET_ONE_REG) {
-		uint64_t mpidr = (1u << 31) | (id & 15) | (id >> 4) << 8;
-
-		memcpy((void *)(uintptr_t)((struct kvm_one_reg *)arg)->addr, &mpidr, 8);
-		return 0;
-	}
+		see_reg((void *)arg);
 	if (req == KVM_ARM_VCPU_INIT) {
 		fake_seen.power_off += ((struct kvm_vcpu_init *)arg)->features[0] & 1;
 		return 0;
 	}
-	return fail(EINVAL);
+	return fake_state_vcpu(id, req, arg);
+}
+
+static int place_gic(const struct kvm_device_attr *a)
+{
+	uint64_t v;
+
+	memcpy(&v, (void *)(uintptr_t)a->addr, 8);
+	if (a->attr == KVM_VGIC_V3_ADDR_TYPE_DIST || a->attr == KVM_VGIC_V2_ADDR_TYPE_DIST)
+		fake_seen.dist = v;
+	else if (a->attr == KVM_VGIC_V2_ADDR_TYPE_CPU)
+		fake_seen.gicc = v;
+	else if (fake_seen.nr_redist < 4)
+		fake_seen.redist[fake_seen.nr_redist++] = v;
+	return 0;
 }
 
 static int gic_ioctl(unsigned long req, struct kvm_device_attr *a)
 {
-	uint64_t v = 0;
-
-	if (req != KVM_SET_DEVICE_ATTR)
-		return fail(ENOTTY);
-	if (a->group == KVM_DEV_ARM_VGIC_GRP_CTRL) {
+	switch (a->group) {
+	case KVM_DEV_ARM_VGIC_GRP_CTRL:
 		fake_seen.initialised_gics++;
 		return 0;
-	}
-	if (a->group == KVM_DEV_ARM_VGIC_GRP_NR_IRQS) {
-		memcpy(&fake_seen.nr_irqs, (void *)(uintptr_t)a->addr, 4);
+	case KVM_DEV_ARM_VGIC_GRP_NR_IRQS:
+		if (req == KVM_SET_DEVICE_ATTR)
+			memcpy(&fake_seen.nr_irqs, (void *)(uintptr_t)a->addr, 4);
+		else
+			memcpy((void *)(uintptr_t)a->addr, &fake_seen.nr_irqs, 4);
 		return 0;
+	case KVM_DEV_ARM_VGIC_GRP_ADDR:
+		return place_gic(a);
+	default:
+		return fake_state_gic(req, a->group, a->attr, (void *)(uintptr_t)a->addr);
 	}
-	memcpy(&v, (void *)(uintptr_t)a->addr, 8);
-	if (a->attr == KVM_VGIC_V3_ADDR_TYPE_DIST)
-		fake_seen.dist = v;
-	else if (fake_seen.nr_redist < 2)
-		fake_seen.redist[fake_seen.nr_redist++] = v;
+}
+
+static int add_slot(const struct kvm_userspace_memory_region *slot)
+{
+	if (slot->slot == 0) {
+		fake_seen.ram_base = slot->guest_phys_addr;
+		fake_seen.ram_size = 0;
+		fake_seen.slots = 0;
+		fake_seen.largest_slot = 0;
+		fake_seen.ram = (uint8_t *)(uintptr_t)slot->userspace_addr;
+	}
+	if (slot->slot != fake_seen.slots || slot->memory_size >> 12 > INT32_MAX ||
+	    slot->guest_phys_addr != fake_seen.ram_base + fake_seen.ram_size ||
+	    slot->userspace_addr != (uintptr_t)fake_seen.ram + fake_seen.ram_size)
+		return fail(EINVAL);
+	fake_seen.slots++;
+	fake_seen.ram_size += slot->memory_size;
+	if (slot->memory_size > fake_seen.largest_slot)
+		fake_seen.largest_slot = slot->memory_size;
 	return 0;
 }
 
 static int vm_ioctl(unsigned long req, unsigned long arg)
 {
-	struct kvm_userspace_memory_region *slot = (void *)arg;
-
 	switch (req) {
 	case KVM_SET_USER_MEMORY_REGION:
-		fake_seen.ram_base = slot->guest_phys_addr;
-		fake_seen.ram_size = slot->memory_size;
-		fake_seen.ram = (uint8_t *)(uintptr_t)slot->userspace_addr;
-		return 0;
+		return add_slot((void *)arg);
 	case KVM_CREATE_VCPU:
 		fake_seen.vcpus++;
 		fake_seen.open_fds++;
@@ -284,6 +312,7 @@ static int vm_ioctl(unsigned long req, unsigned long arg)
 		return 0;
 	case KVM_CREATE_DEVICE:
 		fake_seen.open_fds++;
+		fake_seen.gic = ((struct kvm_create_device *)arg)->type;
 		((struct kvm_create_device *)arg)->fd = FD_GIC;
 		return 0;
 	case KVM_IRQ_LINE:
@@ -312,10 +341,14 @@ int am_kvm_ioctl(int fd, unsigned long req, unsigned long arg)
 		return KVM_API_VERSION;
 	case KVM_GET_VCPU_MMAP_SIZE:
 		return RUN_SIZE;
+	case KVM_CHECK_EXTENSION:
+		return arg == KVM_CAP_ARM_VM_IPA_SIZE ? fake_ipa_limit : 0;
 	case KVM_CREATE_VM:
 		memset(&guest, 0, sizeof(guest));
 		guest.print = "ready\n";
 		irq = false;
+		fake_state_new_vm();
+		fake_seen.vm_type = arg;
 		fake_seen.vms_created++;
 		fake_seen.vcpus = fake_seen.power_off = fake_seen.nr_redist = 0;
 		fake_seen.open_fds++;

@@ -11,16 +11,21 @@
 #ifndef TEST_FAKE_KVM_H
 #define TEST_FAKE_KVM_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* What the program did, for the test to look at. */
 struct fake_seen {
 	unsigned vms_created, vms_closed;
 	unsigned vcpus, open_fds;
-	uint64_t ram_base, ram_size;
+	uint64_t ram_base, ram_size; /* of all slots, which must adjoin */
+	unsigned slots;
+	uint64_t largest_slot;
+	unsigned long vm_type;
 	uint8_t *ram;
 	uint64_t pc, x0;
-	uint64_t dist, redist[2];
+	unsigned gic; /* KVM_DEV_TYPE_... */
+	uint64_t dist, gicc, redist[4];
 	unsigned nr_redist;
 	uint32_t nr_irqs;
 	unsigned power_off; /* vCPUs that were created switched off */
@@ -29,6 +34,12 @@ struct fake_seen {
 
 extern struct fake_seen fake_seen;
 
+/* What KVM_CAP_ARM_VM_IPA_SIZE answers; 48 if not changed. */
+extern int fake_ipa_limit;
+
 void fake_reset_seen(void);
+
+/* The UART's interrupt line. */
+bool fake_line(void);
 
 #endif

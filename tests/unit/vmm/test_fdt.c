@@ -7,10 +7,12 @@
 #include <string.h>
 
 #include "vmm/fdt.h"
+#include "vmm/options.h"
 
 #define SIZE (2 << 20)
 
 static uint8_t *tree;
+static struct layout_map map;
 
 static uint32_t cell(const char *node, const char *name, int n)
 {
@@ -35,11 +37,12 @@ static const char *string(const char *node, const char *name)
 static void build(unsigned cpus, uint64_t ram)
 {
 	static uint64_t mpidr[512];
-	struct fdt_machine m = {.cpus = cpus, .mpidr = mpidr, .ram = ram};
+	struct options o = {.cpus = cpus, .memory = ram};
+	struct fdt_machine m = {.cpus = cpus, .mpidr = mpidr, .map = &map};
 
+	assert_int_equal(layout_plan(&map, &o, 48), 0);
 	for (unsigned i = 0; i < cpus; i++)
 		mpidr[i] = 1u << 31 | (i & 15) | i >> 4 << 8;
-	m.gicr_count = layout_redistributors(cpus, ram, m.gicr);
 	assert_int_equal(fdt_build(tree, SIZE, &m), 0);
 }
 
@@ -84,16 +87,55 @@ static void many_cpus(void **state)
 	assert_int_equal(fdt_check_full(tree, SIZE), 0);
 }
 
+static void gic_v2(void **state)
+{
+	uint64_t mpidr[3] = {0, 1, 2};
+	struct options o = {.cpus = 3, .memory = 1 << 30, .gic_version = 2};
+	struct fdt_machine m = {.cpus = 3, .mpidr = mpidr, .map = &map};
+
+	assert_int_equal(layout_plan(&map, &o, 48), 0);
+	assert_int_equal(fdt_build(tree, SIZE, &m), 0);
+	assert_string_equal(string("/intc@8000000", "compatible"), "arm,cortex-a15-gic");
+	assert_true(cell64("/intc@8000000", "reg", 0) == 0x08000000);
+	assert_true(cell64("/intc@8000000", "reg", 1) == 0x1000);
+	assert_true(cell64("/intc@8000000", "reg", 2) == 0x08010000);
+	assert_true(cell64("/intc@8000000", "reg", 3) == 0x2000);
+	assert_null(string("/intc@8000000", "#redistributor-regions"));
+	/* Private interrupts: level, high, of CPUs 0 to 2. */
+	assert_int_equal(cell("/timer", "interrupts", 2), 0x704);
+	assert_int_equal(cell("/pl011@9000000", "interrupts", 2), 4);
+}
+
+static void redist_regions(void **state)
+{
+	static uint64_t mpidr[512];
+	struct options o = {.cpus = 512, .memory = 1 << 30, .nr_redist = 512};
+	struct fdt_machine m = {.cpus = 512, .mpidr = mpidr, .map = &map};
+
+	/* As many as there can be, none next to another. */
+	for (unsigned i = 0; i < 512; i++) {
+		mpidr[i] = (i & 15) | i >> 4 << 8;
+		o.redist[i] = (struct layout_gicr){(511 - i) * 0x40000 + 0x10000000, 1};
+	}
+	assert_int_equal(layout_plan(&map, &o, 48), 0);
+	assert_int_equal(fdt_build(tree, SIZE, &m), 0);
+	assert_int_equal(cell("/intc@8000000", "#redistributor-regions", 0), 512);
+	for (unsigned i = 0; i < 512; i++) {
+		assert_true(cell64("/intc@8000000", "reg", 2 + 2 * (int)i) == o.redist[i].base);
+		assert_true(cell64("/intc@8000000", "reg", 3 + 2 * (int)i) == 0x20000);
+	}
+}
+
 static void boot_values(void **state)
 {
 	struct fdt_boot b = {.bootargs = "console=ttyAMA0 quiet",
 			     .initrd_start = 0x48000000,
 			     .initrd_end = 0x48123456,
-			     .ram = UINT64_C(1) << 30};
+			     .map = &map};
 	char *copy;
 	int len;
 
-	build(1, b.ram);
+	build(1, UINT64_C(1) << 30);
 	assert_int_equal(fdt_set_boot(tree, &b), 0);
 	assert_int_equal(fdt_set_seeds(tree), 0);
 	assert_string_equal(string("/chosen", "bootargs"), b.bootargs);
@@ -108,10 +150,13 @@ static void boot_values(void **state)
 	memcpy(copy, tree, (size_t)len);
 	assert_true(fdt_adopt(tree, (uint64_t)len - 1, SIZE) < 0);
 	assert_int_equal(fdt_adopt(tree, (uint64_t)len, SIZE), 0);
-	b = (struct fdt_boot){.ram = UINT64_C(7) << 30};
+	map.ram_base = UINT64_C(1) << 40;
+	map.ram_size = UINT64_C(7) << 30;
+	b = (struct fdt_boot){.map = &map};
 	assert_int_equal(fdt_set_boot(tree, &b), 0);
 	assert_string_equal(string("/chosen", "bootargs"), "console=ttyAMA0 quiet");
 	assert_null(string("/chosen", "linux,initrd-start"));
+	assert_true(cell64("/memory@40000000", "reg", 0) == UINT64_C(1) << 40);
 	assert_true(cell64("/memory@40000000", "reg", 1) == UINT64_C(7) << 30);
 
 	/* Damaged in any one byte, it is refused or at least harmless. */
@@ -129,7 +174,9 @@ static void boot_values(void **state)
 static void too_small(void **state)
 {
 	uint64_t mpidr = 0;
-	struct fdt_machine m = {.cpus = 1, .mpidr = &mpidr, .ram = 1 << 30, .gicr_count = 1};
+	struct fdt_machine m = {.cpus = 1, .mpidr = &mpidr, .map = &map};
+
+	build(1, UINT64_C(1) << 30);
 
 	for (int size = 0; size < 1000; size += 8)
 		assert_true(fdt_build(tree, size, &m) < 0);
@@ -150,10 +197,9 @@ static int teardown(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(hardware),
-	    cmocka_unit_test(many_cpus),
-	    cmocka_unit_test(boot_values),
-	    cmocka_unit_test(too_small),
+	    cmocka_unit_test(hardware),	   cmocka_unit_test(many_cpus),
+	    cmocka_unit_test(gic_v2),	   cmocka_unit_test(redist_regions),
+	    cmocka_unit_test(boot_values), cmocka_unit_test(too_small),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -5,6 +5,7 @@
  */
 #include "cm.h"
 
+#include <armature/kvm.h>
 #include <libfdt.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,6 +83,92 @@ static int boot(uint64_t memory, const char *kernel, const char *initrd)
 	return status;
 }
 
+static void gic_v2(void **state)
+{
+	struct options o = {.kernel = path, .cpus = 8, .memory = 64u << 20, .gic_version = 2};
+	struct machine m;
+
+	fake_reset_seen();
+	assert_int_equal(machine_init(&m, &o), 0);
+	assert_int_equal(machine_create_vm(&m), 0);
+	assert_int_equal(fake_seen.gic, KVM_DEV_TYPE_ARM_VGIC_V2);
+	assert_true(fake_seen.dist == 0x08000000);
+	assert_true(fake_seen.gicc == 0x08010000);
+	assert_int_equal(fake_seen.nr_redist, 0);
+	assert_int_equal(fake_seen.nr_irqs, 288);
+	assert_int_equal(fake_seen.initialised_gics, 1);
+	machine_finish(&m);
+}
+
+static void redistributor_regions(void **state)
+{
+	struct options o = {.kernel = path,
+			    .cpus = 6,
+			    .memory = 64u << 20,
+			    .gic_version = 3,
+			    .nr_redist = 3,
+			    .redist = {{0x10000000, 1}, {0x8000000000, 2}, {0x20000000, 3}}};
+	struct machine m;
+
+	fake_reset_seen();
+	assert_int_equal(machine_init(&m, &o), 0);
+	assert_int_equal(machine_create_vm(&m), 0);
+	assert_int_equal(fake_seen.gic, KVM_DEV_TYPE_ARM_VGIC_V3);
+	assert_int_equal(fake_seen.nr_redist, 3);
+	assert_true(fake_seen.redist[0] == (UINT64_C(1) << 52 | 0x10000000 | 0));
+	assert_true(fake_seen.redist[1] == (UINT64_C(2) << 52 | 0x8000000000 | 1));
+	assert_true(fake_seen.redist[2] == (UINT64_C(3) << 52 | 0x20000000 | 2));
+	machine_finish(&m);
+}
+
+/* The VM's type is what KVM understands, and RAM is in slots that KVM takes. */
+static void address_spaces(void **state)
+{
+	static const struct {
+		int limit;
+		unsigned bits;
+		uint64_t memory, base;
+		bool top;
+		unsigned long type;
+		uint64_t at;
+		unsigned slots;
+	} cases[] = {
+	    {48, 0, 1ull << 30, 0, false, 40, 1ull << 30, 1},
+	    {48, 36, 1ull << 30, 0, false, 36, 1ull << 30, 1},
+	    {48, 36, 1ull << 30, 0, true, 36, 63ull << 30, 1},
+	    {52, 52, 1ull << 30, 0, true, 52, (1ull << 52) - (1ull << 30), 1},
+	    {48, 0, 1ull << 40, 0, false, 41, 1ull << 30, 1},
+	    {48, 0, 9ull << 40, 0, false, 44, 1ull << 30, 3},
+	    {48, 0, 1ull << 30, 1ull << 45, false, 46, 1ull << 45, 1},
+	    {36, 0, 1ull << 30, 0, false, 36, 1ull << 30, 1},
+	    /* A KVM without the capability: type 0 is all there is. */
+	    {0, 0, 1ull << 30, 0, false, 0, 1ull << 30, 1},
+	    {0, 40, 1ull << 30, 0, true, 0, 1023ull << 30, 1},
+	};
+
+	fake_reset_seen();
+	for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct options o = {.kernel = path,
+				    .cpus = 1,
+				    .memory = cases[i].memory,
+				    .ipa_bits = cases[i].bits,
+				    .ram_base = cases[i].base,
+				    .ram_top = cases[i].top};
+		struct machine m;
+
+		fake_ipa_limit = cases[i].limit;
+		assert_int_equal(machine_init(&m, &o), 0);
+		assert_int_equal(machine_create_vm(&m), 0);
+		assert_int_equal(fake_seen.vm_type, cases[i].type);
+		assert_true(fake_seen.ram_base == cases[i].at);
+		assert_true(fake_seen.ram_size == cases[i].memory);
+		assert_int_equal(fake_seen.slots, cases[i].slots);
+		machine_finish(&m);
+	}
+	fake_ipa_limit = 48;
+	assert_int_equal(fake_seen.open_fds, 0);
+}
+
 static void what_does_not_fit(void **state)
 {
 	FILE *f = fopen(big, "wb");
@@ -129,6 +216,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(builds),
+	    cmocka_unit_test(gic_v2),
+	    cmocka_unit_test(redistributor_regions),
+	    cmocka_unit_test(address_spaces),
 	    cmocka_unit_test(what_does_not_fit),
 	};
 

@@ -48,6 +48,86 @@ static void sizes(void **state)
 		assert_int_equal(options_parse_size(bad[i], &v), -1);
 }
 
+static void addresses(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t address;
+	} good[] = {
+	    {"0x40000000", 1u << 30},
+	    {"0X4000000000", 1ull << 38},
+	    {"1G", 1u << 30},
+	    {"0xABCdef", 0xabcdef},
+	    {"0xffffffffffffffff", ~0ull},
+	    {"0x0000000000000000000001", 1},
+	};
+	static const char *const bad[] = {
+	    "", "0x", "x40", "0x1g", "40000000", "0x10000000000000000", "0x ", "-1G"};
+	uint64_t v;
+
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(options_parse_address(good[i].text, &v), 0);
+		assert_true(v == good[i].address);
+	}
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(options_parse_address(bad[i], &v), -1);
+
+	assert_int_equal(parse("--kernel=k", "--ram-base=4G", "--ipa-bits=44", NULL), 0);
+	assert_true(opt.ram_base == 4ull << 30);
+	assert_false(opt.ram_top);
+	assert_int_equal(opt.ipa_bits, 44);
+	assert_int_equal(parse("--kernel=k", "--ram-base=4G", "--ram-base=top", NULL), 0);
+	assert_true(opt.ram_top);
+	assert_true(opt.ram_base == 0);
+}
+
+static void interrupt_controllers(void **state)
+{
+	static const char *const bad[] = {"",
+					  "0x10000000",
+					  "0x10000000,",
+					  "0x10000000,0",
+					  "0x10000000,4096",
+					  "0x10000000,x",
+					  "0x10000000,1x",
+					  "0x10000000,-1",
+					  ",1",
+					  "0x10001000,1",
+					  "10000000,1",
+					  "0x10000000,1,2",
+					  "0x10000000 ,1",
+					  "0x1000000000000000000000000,1"};
+
+	assert_int_equal(parse("--kernel=k", "--gic-version=2", "--cpus=8", NULL), 0);
+	assert_int_equal(opt.gic_version, 2);
+	assert_int_equal(parse("--kernel=k", "--gic-version=2", "--cpus=9", NULL), VMM_USAGE);
+	assert_int_equal(parse("--kernel=k", "--gic-version=2", "--redist-region=1G,1", NULL),
+			 VMM_USAGE);
+	assert_int_equal(
+	    parse("--kernel=k", "--redist-region=0x10000000,4095", "--redist-region=256G,1", NULL),
+	    0);
+	assert_int_equal(opt.gic_version, 3);
+	assert_int_equal(opt.nr_redist, 2);
+	assert_true(opt.redist[0].base == 0x10000000);
+	assert_int_equal(opt.redist[0].count, 4095);
+	assert_true(opt.redist[1].base == 256ull << 30);
+	assert_int_equal(opt.redist[1].count, 1);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(parse("--kernel=k", "--redist-region", bad[i], NULL), VMM_USAGE);
+}
+
+static void too_many_regions(void **state)
+{
+	static char *argv[LAYOUT_MAX_GICR + 4] = {"run", "--kernel=k"};
+	const int n = LAYOUT_MAX_GICR + 2;
+
+	for (int i = 2; i <= n; i++)
+		argv[i] = "--redist-region=0x10000000,1";
+	assert_int_equal(options_parse(&opt, n, argv), 0);
+	assert_int_equal(opt.nr_redist, LAYOUT_MAX_GICR);
+	assert_int_equal(options_parse(&opt, n + 1, argv), VMM_USAGE);
+}
+
 static void defaults(void **state)
 {
 	assert_int_equal(parse("--kernel", "k", NULL, NULL), 0);
@@ -81,10 +161,19 @@ static void refused(void **state)
 	    {"--memory", "1"},
 	    {"--memory", "15M"},
 	    {"--memory", "0"},
-	    {"--memory", "1024G"},
 	    {"--memory", "lots"},
 	    {"--memory", "16385K"},
-	    {"--gic-version", "2"},
+	    {"--ipa-bits", "31"},
+	    {"--ipa-bits", "53"},
+	    {"--ipa-bits", "40x"},
+	    {"--ram-base", "1023M"},
+	    {"--ram-base", "1025M"},
+	    {"--ram-base", "bottom"},
+	    {"--gic-version", "4"},
+	    {"--gic-version", "v3"},
+	    {"--recreate-every", "0"},
+	    {"--recreate-every", "1000001"},
+	    {"--recreate-every", "often"},
 	    {"--accel", "tcg"},
 	    {"--unknown", "x"},
 	    {"stray", "words"},
@@ -101,6 +190,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(sizes),
+	    cmocka_unit_test(addresses),
+	    cmocka_unit_test(interrupt_controllers),
+	    cmocka_unit_test(too_many_regions),
 	    cmocka_unit_test(defaults),
 	    cmocka_unit_test(refused),
 	};
