@@ -29,7 +29,8 @@ struct vm {
 	struct am_bus *bus;
 	struct am_frame its;
 	struct line {
-		_Alignas(64) atomic_uint level; /* each in the cache line of its vCPU's thread */
+		_Alignas(128) atomic_uint
+		    level; /* a pair of cache lines for each vCPU: processors fetch two */
 	} lines[AM_GIC_MAX_VCPUS];
 	char *ram;
 	size_t ram_size;
@@ -93,7 +94,7 @@ static uint64_t mpidr(unsigned vcpu)
 
 static void *impl_create(const struct vm_cfg *cfg)
 {
-	struct vm *vm = aligned_alloc(64, sizeof(*vm));
+	struct vm *vm = aligned_alloc(128, sizeof(*vm));
 	struct am_alloc alloc = {.alloc = vm_alloc, .free = vm_free};
 	struct am_gic_config config = {
 	    .nr_irqs = (unsigned)cfg->nr_irqs,

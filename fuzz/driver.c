@@ -2,12 +2,17 @@
 /*
  * Feeds a fuzz target without libFuzzer: random inputs from a seed until so many calls were made.
  *
- *     fuzz-ioctl [SEED [CALLS]]      fuzz-ioctl -r SEED INPUT     only that input of the seed
+ *     fuzz-ioctl [SEED [CALLS [FOLDER]]]
+ *     fuzz-ioctl -r SEED INPUT           only that input of the seed
+ *     fuzz-ioctl -f FILE                 only that file
  *
- * The input's number is on standard error when the process ends by a signal, so that a failure is
- * repeated by one command.
+ * The files of the folder are inputs that were found to be worth keeping; they go first. Where it
+ * was is on standard error when the process ends by a signal, so that a failure is repeated by one
+ * command.
  */
+#include <dirent.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +21,11 @@
 
 #include "fuzz.h"
 
-#define MAX_INPUT 4096
+#define INPUT_SIZE 4096
 
 static uint64_t seed = 1;
 static volatile unsigned long input;
+static char file[512]; /* of the corpus, when the input is one */
 
 /* splitmix64 */
 static uint64_t next(uint64_t *s)
@@ -33,9 +39,9 @@ static uint64_t next(uint64_t *s)
 
 static void one(unsigned long n)
 {
-	static uint8_t data[MAX_INPUT];
+	static uint8_t data[INPUT_SIZE];
 	uint64_t s = seed * UINT64_C(1000003) + n;
-	size_t size = 256 + next(&s) % (MAX_INPUT - 256);
+	size_t size = 256 + next(&s) % (INPUT_SIZE - 256);
 
 	for (size_t k = 0; k < size; k++)
 		data[k] = (uint8_t)(next(&s) >> 32);
@@ -43,11 +49,51 @@ static void one(unsigned long n)
 	LLVMFuzzerTestOneInput(data, size);
 }
 
+/* False if it cannot be read. */
+static bool one_file(const char *name)
+{
+	static uint8_t data[INPUT_SIZE];
+	FILE *f = fopen(name, "rb");
+	size_t size;
+
+	if (!f)
+		return false;
+	size = fread(data, 1, sizeof(data), f);
+	fclose(f);
+	snprintf(file, sizeof(file), "%s", name);
+	LLVMFuzzerTestOneInput(data, size);
+	file[0] = 0;
+	return true;
+}
+
+static unsigned folder(const char *name)
+{
+	DIR *dir = opendir(name);
+	struct dirent *e;
+	unsigned nr = 0;
+	char path[512];
+
+	if (!dir)
+		return 0;
+	while ((e = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s", name, e->d_name);
+		if (e->d_name[0] != '.')
+			nr += one_file(path);
+	}
+	closedir(dir);
+	return nr;
+}
+
 static void say_input(void)
 {
-	char text[96];
-	int len = snprintf(text, sizeof(text), "repeat with: -r %llu %lu\n",
-			   (unsigned long long)seed, input);
+	char text[600];
+	int len;
+
+	if (file[0])
+		len = snprintf(text, sizeof(text), "repeat with: -f %s\n", file);
+	else
+		len = snprintf(text, sizeof(text), "repeat with: -r %llu %lu\n",
+			       (unsigned long long)seed, input);
 
 	if (write(STDERR_FILENO, text, (size_t)len) < 0)
 		return;
@@ -67,8 +113,10 @@ int main(int argc, char **argv)
 {
 	unsigned long calls = 100000;
 	time_t start = time(NULL);
+	unsigned files = 0;
 
 	signal(SIGABRT, on_death);
+	signal(SIGILL, on_death);
 	if (__sanitizer_set_death_callback) {
 		__sanitizer_set_death_callback(say_input);
 	} else {
@@ -78,18 +126,27 @@ int main(int argc, char **argv)
 	if (argc == 4 && !strcmp(argv[1], "-r")) {
 		seed = strtoull(argv[2], NULL, 0);
 		one(strtoul(argv[3], NULL, 0));
+	} else if (argc == 3 && !strcmp(argv[1], "-f")) {
+		return one_file(argv[2]) ? 0 : 1;
 	} else {
 		if (argc > 1)
 			seed = strtoull(argv[1], NULL, 0);
 		if (argc > 2)
 			calls = strtoul(argv[2], NULL, 0);
+		if (argc > 3) {
+			files = folder(argv[3]);
+			if (!files) {
+				fprintf(stderr, "no files in %s\n", argv[3]);
+				return 1;
+			}
+		}
 		for (unsigned long n = 0; fuzz_count.good + fuzz_count.bad < calls; n++)
 			one(n);
 	}
 	printf("seed %llu: %lu calls (%lu good, %lu refused), %lu runs (%lu exits), %lu inputs, "
-	       "%ld s\n",
+	       "%u files, %ld s\n",
 	       (unsigned long long)seed, fuzz_count.good + fuzz_count.bad, fuzz_count.good,
-	       fuzz_count.bad, fuzz_count.runs, fuzz_count.exits, input + 1,
+	       fuzz_count.bad, fuzz_count.runs, fuzz_count.exits, input + 1, files,
 	       (long)(time(NULL) - start));
 	return 0;
 }

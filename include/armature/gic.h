@@ -10,7 +10,15 @@
  *
  * Functions return 0 or -errno. The errors are KVM's, in KVM's order; a guest's mistakes are never
  * errors. Unless said otherwise every function may be called from any thread at any time between
- * am_gic_create and am_gic_destroy.
+ * am_gic_create and am_gic_destroy, and for several controllers at once: nothing is shared between
+ * them but which trace points are on. Locks are spun for and held for a few instructions: one for
+ * each vCPU (its interface and the interrupts that it is to get) and one for addresses, vCPUs and
+ * init. Waiting for a lock never depends on a guest. On bare metal, interrupts whose handlers call
+ * these functions are masked around calls.
+ *
+ * Callbacks are made by the thread that calls a function, before it returns: irq_line_changed with
+ * that vCPU's lock held, alloc and free with the configuration's. These must not call back.
+ * spi_done, with no lock held, may.
  */
 #ifndef ARMATURE_GIC_H
 #define ARMATURE_GIC_H

@@ -2,7 +2,8 @@
 #include "base/trace.h"
 
 #include <stddef.h>
-#include <string.h>
+
+#include "base/cstring.h"
 
 bool am_trace_on[AM_TRACE_COUNT];
 

@@ -14,11 +14,11 @@
 #include <armature/mmio.h>
 
 #include <stdatomic.h>
-#include <string.h>
 
 #include "base/bits.h"
 #include "base/lock.h"
 #include "base/trace.h"
+#include "base/cstring.h"
 #include "bus/error.h"
 
 /* Empty: no frame. Removed: a frame that matches nothing (base > last), so that searches go on. */

@@ -7,9 +7,8 @@
  */
 #include <armature/mmio.h>
 
-#include <string.h>
-
 #include "base/bits.h"
+#include "base/cstring.h"
 
 void am_reg_index_build(const struct am_reg_table *table, uint8_t *index)
 {

@@ -4,6 +4,7 @@
  * errors. The registers themselves are rows (dist.c, redist.c, icc.c, dist2.c, gicc.c); lines are
  * the one piece of state no register shows.
  */
+#include "gic/lpi.h"
 #include "gic/state.h"
 
 enum {
@@ -272,6 +273,5 @@ int am_gic_set_attr(struct am_gic *gic, uint32_t group, uint64_t attr, uint64_t 
 		return am_gic_set_nr_irqs(gic, (uint32_t)value);
 	if (attr == CTRL_INIT)
 		return am_gic_init(gic);
-	/* Without LPIs there is nothing to write. */
-	return am_gic_initialized(gic) ? 0 : -ENXIO;
+	return am_gic_initialized(gic) ? gic_lpi_save_pending(gic) : -ENXIO;
 }

@@ -73,8 +73,11 @@ void gic_update_all(struct am_gic *gic)
 /* A GICv2's SGI: the source that is next, from the lowest vCPU number. */
 static unsigned irq_source(const struct gic_irq *irq)
 {
-	unsigned sources = atomic_load_explicit(&irq->sources, memory_order_relaxed);
+	unsigned sources;
 
+	if (irq->intid >= GIC_NR_SGIS)
+		return 0;
+	sources = atomic_load_explicit(&irq->sources, memory_order_relaxed);
 	return sources ? (unsigned)__builtin_ctz(sources) : 0;
 }
 
@@ -112,7 +115,8 @@ static inline unsigned cpu_take(struct gic_cpu *cpu, unsigned level, unsigned gr
 		gic_sgi_sources(cpu, irq->intid, 0, 1u << source);
 		return irq->intid | source << 10;
 	}
-	gic_irq_change(cpu, irq, GIC_ACTIVE, GIC_LATCH);
+	/* LPIs have no active state. */
+	gic_irq_change(cpu, irq, irq->intid < GIC_FIRST_LPI ? GIC_ACTIVE : 0, GIC_LATCH);
 	return irq->intid;
 }
 
@@ -142,36 +146,43 @@ static void cpu_priority_drop(struct gic_cpu *cpu)
 	cpu->ifc.apr[cpu->ifc.apr[1] & bit ? 1 : 0] &= ~bit;
 }
 
-/*
- * Where the interrupt lives, the lock held. True if somebody wants to be told when the lock is
- * free: a level-sensitive SPI is finished.
- */
-static inline bool cpu_deactivate(struct gic_cpu *home, struct gic_irq *irq, unsigned groups)
+/* What is to be done when the lock is free. */
+enum {
+	AFTER_TELL = 1, /* somebody wants to know: a level-sensitive SPI is finished */
+	AFTER_SETTLE = 2,
+};
+
+/* Where the interrupt lives, the lock held. */
+static inline unsigned cpu_deactivate(struct gic_cpu *home, struct gic_irq *irq, unsigned groups)
 {
-	unsigned flags = gic_irq_flags(irq);
+	unsigned flags = gic_irq_flags(irq), after = 0;
 
 	if (!(flags & GIC_ACTIVE) || !(groups & (flags & GIC_GROUP1 ? 2 : 1)))
-		return false;
+		return 0;
 	gic_irq_change(home, irq, 0, GIC_ACTIVE);
 	AM_TRACE(gic_deactivate, home->id, irq->intid);
-	return home->gic->config.ops.spi_done && !(flags & GIC_EDGE) &&
-	       irq->intid >= GIC_NR_PRIVATE;
+	if (home->gic->config.ops.spi_done && !(flags & GIC_EDGE) && irq->intid >= GIC_NR_PRIVATE)
+		after |= AFTER_TELL;
+	return gic_irq_must_move(irq) ? after | AFTER_SETTLE : after;
 }
 
-static void gic_tell_done(struct am_gic *gic, const struct gic_irq *irq)
+static AM_NOINLINE void gic_after(struct am_gic *gic, struct gic_irq *irq, unsigned after)
 {
-	gic->config.ops.spi_done(gic->config.opaque, irq->intid);
+	if (after & AFTER_SETTLE)
+		gic_irq_settle(gic, irq);
+	if (after & AFTER_TELL)
+		gic->config.ops.spi_done(gic->config.opaque, irq->intid);
 }
 
 static void gic_deactivate(struct am_gic *gic, struct gic_irq *irq, unsigned groups)
 {
 	struct gic_cpu *home = gic_irq_lock(gic, irq);
-	bool tell = cpu_deactivate(home, irq, groups);
+	unsigned after = cpu_deactivate(home, irq, groups);
 
 	gic_cpu_update(home);
 	am_unlock(&home->lock);
-	if (tell)
-		gic_tell_done(gic, irq);
+	if (after)
+		gic_after(gic, irq, after);
 }
 
 /*
@@ -181,7 +192,8 @@ static void gic_deactivate(struct am_gic *gic, struct gic_irq *irq, unsigned gro
 void gic_eoi(struct gic_cpu *cpu, unsigned groups, unsigned intid)
 {
 	struct gic_irq *irq = NULL;
-	bool here = false, tell = false;
+	unsigned after = 0;
+	bool here = false;
 
 	if (intid >= 1020 && intid < GIC_FIRST_LPI)
 		return;
@@ -191,13 +203,13 @@ void gic_eoi(struct gic_cpu *cpu, unsigned groups, unsigned intid)
 	if (!cpu->ifc.eoimode)
 		irq = gic_irq_get(cpu->gic, cpu, intid);
 	if (irq && gic_irq_lives_at(irq, cpu)) {
-		tell = cpu_deactivate(cpu, irq, groups);
+		after = cpu_deactivate(cpu, irq, groups);
 		here = true;
 	}
 	gic_cpu_update(cpu);
 	am_unlock(&cpu->lock);
-	if (tell)
-		gic_tell_done(cpu->gic, irq);
+	if (after)
+		gic_after(cpu->gic, irq, after);
 	if (irq && !here)
 		gic_deactivate(cpu->gic, irq, groups);
 }

@@ -5,6 +5,7 @@
  * 0-31 are RAZ/WI here because with affinity routing they are in the redistributors.
  */
 #include "gic/irq_rows.h"
+#include "gic/lpi.h"
 #include "gic/state.h"
 
 #include "base/trace.h"
@@ -13,7 +14,9 @@ enum {
 	DIST_CTLR_ENABLE_GRP1 = 1 << 1,
 	DIST_CTLR_ARE_NS = 1 << 4,
 	DIST_CTLR_DS = 1 << 6,
-	DIST_TYPER_ID_BITS = 9, /* INTIDs of 10 bits: there are no LPIs */
+	DIST_TYPER_ID_BITS = 9, /* INTIDs of 10 bits */
+	DIST_TYPER_LPI_ID_BITS = 15,
+	DIST_TYPER_LPIS = 1 << 17,
 };
 
 static struct am_gic *dist_gic(const struct am_access *a)
@@ -44,7 +47,11 @@ static void dist_set_ctlr(const struct am_access *a, unsigned n, uint64_t value,
 
 static uint64_t dist_get_typer(const struct am_access *a, unsigned n)
 {
-	return (am_gic_nr_irqs(dist_gic(a)) / 32 - 1) | DIST_TYPER_ID_BITS << 19;
+	uint64_t spis = am_gic_nr_irqs(dist_gic(a)) / 32 - 1;
+
+	if (am_gic_has_its(dist_gic(a)))
+		return spis | DIST_TYPER_LPIS | DIST_TYPER_LPI_ID_BITS << 19;
+	return spis | DIST_TYPER_ID_BITS << 19;
 }
 
 static uint64_t dist_get_iidr(const struct am_access *a, unsigned n)

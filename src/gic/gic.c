@@ -3,9 +3,8 @@
  * A GIC's life: creation, vCPUs, init, end; and the interrupts that devices raise. See state.h for
  * who may touch what.
  */
+#include "base/cstring.h"
 #include "gic/hot.h"
-
-#include <string.h>
 
 #include "base/trace.h"
 
@@ -31,24 +30,24 @@ static bool nr_irqs_ok(unsigned nr)
 	return nr >= 64 && nr <= AM_GIC_MAX_IRQS && nr % 32 == 0;
 }
 
-enum { GIC_CACHE_LINE = 64 };
+enum { GIC_CACHE_LINES = 128 }; /* processors fetch two at a time */
 
 /* vCPUs begin at cache lines, so that they do not disturb each other. */
 static struct gic_cpu *gic_cpu_alloc(struct am_gic *gic)
 {
-	void *memory = gic_alloc(gic, sizeof(struct gic_cpu) + GIC_CACHE_LINE);
+	void *memory = gic_alloc(gic, sizeof(struct gic_cpu) + GIC_CACHE_LINES);
 	struct gic_cpu *cpu;
 
 	if (!memory)
 		return NULL;
-	cpu = (struct gic_cpu *)am_align_up((uintptr_t)memory, GIC_CACHE_LINE);
+	cpu = (struct gic_cpu *)am_align_up((uintptr_t)memory, GIC_CACHE_LINES);
 	cpu->memory = memory;
 	return cpu;
 }
 
 static void gic_cpu_free(struct am_gic *gic, struct gic_cpu *cpu)
 {
-	gic_free(gic, cpu->memory, sizeof(*cpu) + GIC_CACHE_LINE);
+	gic_free(gic, cpu->memory, sizeof(*cpu) + GIC_CACHE_LINES);
 }
 
 static unsigned nr_spi_blocks(unsigned nr_irqs)
@@ -149,6 +148,7 @@ void am_gic_destroy(struct am_gic *gic)
 {
 	if (!gic)
 		return;
+	gic_lpis_destroy(gic);
 	gic_layout_finish(gic);
 	gic_free(gic, gic->spis, nr_spi_blocks(am_gic_nr_irqs(gic)) * sizeof(struct gic_block));
 	for (unsigned i = 0; i < am_gic_nr_vcpus(gic); i++)
@@ -189,24 +189,67 @@ static bool is_regular(unsigned vcpu, uint64_t mpidr)
 	       ((vcpu & 15) | (vcpu >> 4 & 0xff) << 8 | (uint64_t)(vcpu >> 12) << 16);
 }
 
-/* The number is where to look first, and the only place while all affinities are KVM's own. */
+static unsigned affinity_hash(uint64_t affinity)
+{
+	_Static_assert(2 * AM_GIC_MAX_VCPUS == 1 << 10, "ten bits of hash");
+	return (unsigned)(affinity * UINT64_C(0x9e3779b97f4a7c15) >> 54);
+}
+
+static uint64_t cpu_affinity(const struct gic_cpu *cpu)
+{
+	return atomic_load_explicit(&cpu->mpidr, memory_order_relaxed) & GIC_AFFINITY;
+}
+
+/*
+ * An affinity is new or has changed; [config]. Of several vCPUs with one affinity the first counts,
+ * as in KVM. A lookup at this moment may miss an entry, and searches then.
+ */
+static void affinity_changed(struct am_gic *gic, unsigned vcpu, uint64_t mpidr)
+{
+	if (!is_regular(vcpu, mpidr))
+		atomic_store_explicit(&gic->irregular, true, memory_order_relaxed);
+	if (!atomic_load_explicit(&gic->irregular, memory_order_relaxed))
+		return;
+	for (unsigned i = 0; i < AM_ARRAY_SIZE(gic->by_affinity); i++)
+		atomic_store_explicit(&gic->by_affinity[i], 0, memory_order_relaxed);
+	for (unsigned i = 0; i < am_gic_nr_vcpus(gic); i++) {
+		unsigned at = affinity_hash(cpu_affinity(gic_cpu_nth(gic, i)));
+
+		while (atomic_load_explicit(&gic->by_affinity[at], memory_order_relaxed))
+			at = (at + 1) % AM_ARRAY_SIZE(gic->by_affinity);
+		atomic_store_explicit(&gic->by_affinity[at], (uint16_t)(i + 1),
+				      memory_order_relaxed);
+	}
+}
+
+static AM_NOINLINE struct gic_cpu *find_affinity(const struct am_gic *gic, uint64_t affinity)
+{
+	unsigned at = affinity_hash(affinity), nr = am_gic_nr_vcpus(gic), n;
+
+	for (unsigned i = 0; i < AM_ARRAY_SIZE(gic->by_affinity); i++) {
+		n = atomic_load_explicit(&gic->by_affinity[at], memory_order_relaxed);
+		if (!n)
+			break;
+		if (n <= nr && cpu_affinity(gic_cpu_nth(gic, n - 1)) == affinity)
+			return gic_cpu_nth(gic, n - 1);
+		at = (at + 1) % AM_ARRAY_SIZE(gic->by_affinity);
+	}
+	for (unsigned i = 0; i < nr; i++)
+		if (cpu_affinity(gic_cpu_nth(gic, i)) == affinity)
+			return gic_cpu_nth(gic, i);
+	return NULL;
+}
+
+/* While all affinities are KVM's own, the number says where to look. */
 struct gic_cpu *gic_cpu_by_affinity(const struct am_gic *gic, uint64_t affinity)
 {
-	uint64_t guess = regular_vcpu(affinity), mpidr;
-	unsigned nr = am_gic_nr_vcpus(gic);
-	struct gic_cpu *cpu = NULL;
+	uint64_t guess = regular_vcpu(affinity);
 
 	affinity &= GIC_AFFINITY;
+	if (am_unlikely(atomic_load_explicit(&gic->irregular, memory_order_relaxed)))
+		return find_affinity(gic, affinity);
 	if (guess < AM_GIC_MAX_VCPUS && is_regular((unsigned)guess, affinity))
-		cpu = gic_cpu_get(gic, (unsigned)guess);
-	if (am_likely(!atomic_load_explicit(&gic->irregular, memory_order_relaxed)))
-		return cpu;
-	for (unsigned i = 0; i < nr; i++) {
-		cpu = gic_cpu_nth(gic, i);
-		mpidr = atomic_load_explicit(&cpu->mpidr, memory_order_relaxed);
-		if ((mpidr & GIC_AFFINITY) == affinity)
-			return cpu;
-	}
+		return gic_cpu_get(gic, (unsigned)guess);
 	return NULL;
 }
 
@@ -235,8 +278,6 @@ static int add_vcpu(struct am_gic *gic, unsigned vcpu, uint64_t mpidr)
 	if (!cpu)
 		return -ENOMEM;
 	gic_cpu_init(gic, cpu, vcpu, mpidr);
-	if (!is_regular(vcpu, mpidr))
-		atomic_store_explicit(&gic->irregular, true, memory_order_relaxed);
 	/* As in KVM the legacy region does not count the new vCPU when it is checked. */
 	err = gic_redist_attach(gic, cpu);
 	if (err) {
@@ -247,6 +288,7 @@ static int add_vcpu(struct am_gic *gic, unsigned vcpu, uint64_t mpidr)
 	gic->cpus[vcpu] = cpu;
 	gic->order[nr] = (uint16_t)vcpu;
 	atomic_store_explicit(&gic->nr_cpus, nr + 1, memory_order_release);
+	affinity_changed(gic, vcpu, mpidr);
 	gic_layout_changed(gic);
 	return 0;
 }
@@ -267,9 +309,10 @@ int am_gic_set_mpidr(struct am_gic *gic, unsigned vcpu, uint64_t mpidr)
 
 	if (!cpu)
 		return -EINVAL;
-	if (!is_regular(vcpu, mpidr))
-		atomic_store_explicit(&gic->irregular, true, memory_order_relaxed);
+	am_lock(&gic->lock);
 	atomic_store_explicit(&cpu->mpidr, mpidr, memory_order_relaxed);
+	affinity_changed(gic, vcpu, mpidr);
+	am_unlock(&gic->lock);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #define AM_GIC_HOT_H
 
 #include "base/trace.h"
+#include "gic/lpi.h"
 #include "gic/state.h"
 
 enum { GIC_PRI_SHIFT = 8 - GIC_PRI_BITS }; /* from a priority to its bit of active priorities */
@@ -46,9 +47,11 @@ static inline struct gic_cpu *gic_irq_lock(struct am_gic *gic, struct gic_irq *i
 
 static inline struct gic_irq *gic_queue_irq(struct gic_cpu *cpu, unsigned intid)
 {
-	struct gic_block *block =
-	    intid < GIC_NR_PRIVATE ? &cpu->block : &cpu->gic->spis[intid / 32 - 1];
+	struct gic_block *block;
 
+	if (am_unlikely(intid >= GIC_FIRST_LPI))
+		return gic_lpi_irq(cpu->gic, intid);
+	block = intid < GIC_NR_PRIVATE ? &cpu->block : &cpu->gic->spis[intid / 32 - 1];
 	return &block->irq[intid % 32];
 }
 

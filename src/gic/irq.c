@@ -31,10 +31,10 @@ void gic_block_init(struct am_gic *gic, struct gic_block *block, unsigned first,
 		irq->intid = (uint16_t)(first + i);
 		irq->next = irq->prev = GIC_SPURIOUS;
 		irq->key = GIC_NOT_QUEUED;
-		irq->active_source = irq->moving = 0;
+		irq->moving = 0;
+		irq->goal = 0;
 		atomic_init(&irq->home, (uint16_t)home);
 		atomic_init(&irq->route, 0);
-		atomic_init(&irq->sources, 0);
 		atomic_init(&block->flags[i], (uint8_t)irq_reset_flags(gic, first + i));
 		atomic_init(&block->priority[i], 0);
 	}
@@ -126,6 +126,7 @@ static AM_NOINLINE void block_change(struct am_gic *gic, struct gic_block *block
 				     unsigned set, unsigned clear)
 {
 	struct gic_cpu *held = NULL;
+	uint32_t settle = 0;
 
 	for (; mask; mask &= mask - 1) {
 		struct gic_irq *irq = &block->irq[__builtin_ctz(mask)];
@@ -139,11 +140,15 @@ static AM_NOINLINE void block_change(struct am_gic *gic, struct gic_block *block
 		}
 		gic_irq_change(held, irq, set, clear);
 		held->stray |= set == GIC_ACTIVE;
+		if (gic_irq_must_move(irq))
+			settle |= mask & -mask;
 	}
 	if (held) {
 		gic_cpu_update(held);
 		am_unlock(&held->lock);
 	}
+	for (; am_unlikely(settle); settle &= settle - 1)
+		gic_irq_settle(gic, &block->irq[__builtin_ctz(settle)]);
 }
 
 /*
@@ -204,9 +209,22 @@ static void unlock_two(struct gic_cpu *a, struct gic_cpu *b)
 		am_unlock(&b->lock);
 }
 
+/* Both locks are held. */
+static void irq_move(struct gic_irq *irq, struct gic_cpu *from, struct gic_cpu *to)
+{
+	if (irq->key != GIC_NOT_QUEUED)
+		gic_queue_del(from, irq);
+	atomic_store_explicit(&irq->home, to->id, memory_order_release);
+	gic_irq_requeue(to, irq, gic_irq_flags(irq));
+	to->stray |= !!(gic_irq_flags(irq) & GIC_ACTIVE);
+	gic_cpu_update(from);
+	gic_cpu_update(to);
+}
+
 void gic_irq_move(struct am_gic *gic, struct gic_irq *irq, struct gic_cpu *to, uint32_t route)
 {
 	struct gic_cpu *from;
+	unsigned stays;
 
 	if (!to)
 		to = &gic->limbo;
@@ -219,16 +237,32 @@ void gic_irq_move(struct am_gic *gic, struct gic_irq *irq, struct gic_cpu *to, u
 		unlock_two(from, to);
 	}
 	atomic_store_explicit(&irq->route, route, memory_order_relaxed);
-	irq->moving =
-	    gic_irq_flags(irq) & (from->uses_lrs ? GIC_IN_LR | GIC_ACTIVE : GIC_IN_LR) ? 1 : 0;
-	if (from != to && !irq->moving) {
-		if (irq->key != GIC_NOT_QUEUED)
-			gic_queue_del(from, irq);
-		atomic_store_explicit(&irq->home, to->id, memory_order_release);
-		gic_irq_requeue(to, irq, gic_irq_flags(irq));
-		gic_cpu_update(from);
-		gic_cpu_update(to);
-	}
+	stays = gic_irq_flags(irq) & (from->uses_lrs ? GIC_IN_LR | GIC_ACTIVE : GIC_IN_LR);
+	irq->moving = from != to && stays;
+	irq->goal = to->id;
+	if (from != to && !stays)
+		irq_move(irq, from, to);
 	AM_TRACE(gic_route, irq->intid, to->id == GIC_LIMBO ? -1 : to->id);
 	unlock_two(from, to);
+}
+
+void gic_irq_settle(struct am_gic *gic, struct gic_irq *irq)
+{
+	for (;;) {
+		struct gic_cpu *from = gic_irq_lock(gic, irq), *to;
+		bool move = gic_irq_must_move(irq);
+
+		to = irq->goal == GIC_LIMBO ? &gic->limbo : gic->cpus[irq->goal];
+		am_unlock(&from->lock);
+		if (!move)
+			return;
+		gic_race();
+		lock_two(from, to);
+		if (gic_irq_lives_at(irq, from) && gic_irq_must_move(irq) && irq->goal == to->id) {
+			irq->moving = 0;
+			irq_move(irq, from, to);
+		}
+		/* Else somebody has changed it meanwhile: look again. */
+		unlock_two(from, to);
+	}
 }

@@ -9,8 +9,6 @@
  */
 #include "gic/state.h"
 
-#include <string.h>
-
 #include "base/trace.h"
 
 static uint64_t ipa_end(const struct am_gic *gic)

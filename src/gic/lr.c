@@ -13,8 +13,7 @@
  * is pending. Active ones that do not fit are found again by their flags, and the guest's EOI for
  * them by EOIcount: it ends the most important one.
  */
-#include <string.h>
-
+#include "base/cstring.h"
 #include "gic/hot.h"
 
 enum {
@@ -108,6 +107,8 @@ static struct gic_irq *lr_irq(struct gic_cpu *cpu, uint64_t lr)
 {
 	unsigned intid = cpu->gic->v2 ? lr & 0x3ff : (uint32_t)lr;
 
+	if (intid >= GIC_FIRST_LPI)
+		return gic_lpi_irq(cpu->gic, intid);
 	return gic_irq_get(cpu->gic, cpu, intid);
 }
 
@@ -171,13 +172,6 @@ static bool lr_take(struct gic_cpu *cpu, struct am_gic_lrs *s, unsigned n, struc
 		set |= GIC_LATCH;
 	gic_irq_change(cpu, irq, set, GIC_IN_LR);
 	return !state && !(flags & GIC_EDGE) && irq->intid >= GIC_NR_PRIVATE;
-}
-
-static void irq_move_again(struct am_gic *gic, struct gic_irq *irq)
-{
-	uint32_t route = atomic_load_explicit(&irq->route, memory_order_relaxed);
-
-	gic_irq_move(gic, irq, gic_route_cpu(gic, route), route);
 }
 
 /* ---- fill ---- */
@@ -283,24 +277,6 @@ static void fill_pending(struct gic_cpu *cpu, struct am_gic_lrs *s, unsigned use
 		 3u & ~((s->hcr & HCR_VGRP0EIE ? 1u : 0) | (s->hcr & HCR_VGRP1EIE ? 2u : 0)));
 }
 
-/* What had to wait for its end with moving, and was ended by somebody else since. */
-static void move_on(struct gic_cpu *cpu, const struct am_gic_lrs *s)
-{
-	for (unsigned i = 0; i < s->nr; i++) {
-		struct gic_irq *irq = s->lr[i] ? lr_irq(cpu, s->lr[i]) : NULL;
-		bool moving;
-
-		if (!irq)
-			continue;
-		am_lock(&cpu->lock);
-		moving = gic_irq_lives_at(irq, cpu) && irq->moving &&
-			 !(gic_irq_flags(irq) & (GIC_ACTIVE | GIC_IN_LR));
-		am_unlock(&cpu->lock);
-		if (moving)
-			irq_move_again(cpu->gic, irq);
-	}
-}
-
 /*
  * Edges that came while the interrupt is active. When all that is pending is in the registers the
  * hardware may have these as well; else their order would not be kept, and the end of the one that
@@ -340,7 +316,6 @@ int am_gic_lr_fill(struct am_gic *gic, unsigned vcpu, struct am_gic_lrs *s)
 		return -EINVAL;
 	if (!am_gic_initialized(gic))
 		return -EBUSY;
-	move_on(cpu, s);
 	am_lock(&cpu->lock);
 	if (!cpu->in_lrs) {
 		cpu->in_lrs = cpu->uses_lrs = true;
@@ -352,6 +327,7 @@ int am_gic_lr_fill(struct am_gic *gic, unsigned vcpu, struct am_gic_lrs *s)
 			room -= has_queued(cpu, s->vmcr & 3);
 		fill_pending(cpu, s, fill_active(cpu, s, room));
 		fill_again(cpu, s);
+		AM_TRACE(gic_lr_fill, vcpu, s->nr, s->hcr);
 		err = 0;
 	}
 	am_unlock(&cpu->lock);
@@ -371,21 +347,42 @@ static void after(struct gic_irq *irq, bool done, struct later *l)
 {
 	if (done)
 		l->done[l->nr_done++] = irq->intid;
-	if (irq->moving && !(gic_irq_flags(irq) & GIC_ACTIVE))
+	if (gic_irq_must_move(irq))
 		l->moving[l->nr_moving++] = irq;
+}
+
+/* What comes back still pending was here before what is queued: to the head of its list. */
+static void queue_first(struct gic_cpu *cpu, struct gic_irq *irq)
+{
+	struct gic_list *list;
+
+	if (irq->key == GIC_NOT_QUEUED || irq->prev == GIC_SPURIOUS)
+		return;
+	list = &cpu->list[irq->key];
+	/* It is the last, having come just now, and there are others. */
+	gic_queue_irq(cpu, irq->prev)->next = GIC_SPURIOUS;
+	list->tail = irq->prev;
+	irq->prev = GIC_SPURIOUS;
+	irq->next = list->head;
+	gic_queue_irq(cpu, list->head)->prev = irq->intid;
+	list->head = irq->intid;
 }
 
 static void fold_lrs(struct gic_cpu *cpu, struct am_gic_lrs *s, struct later *l)
 {
-	for (unsigned i = 0; i < s->nr; i++) {
+	for (unsigned i = s->nr; i-- > 0;) {
 		struct gic_irq *irq = s->lr[i] ? lr_irq(cpu, s->lr[i]) : NULL;
+		bool queued;
 
 		/* Whatever the guest or the embedder did, only what was put there is taken. */
 		if (!irq || !gic_irq_lives_at(irq, cpu) || !(gic_irq_flags(irq) & GIC_IN_LR)) {
 			s->lr[i] = 0;
 			continue;
 		}
+		queued = irq->key != GIC_NOT_QUEUED;
 		after(irq, lr_take(cpu, s, i, irq), l);
+		if (!queued)
+			queue_first(cpu, irq);
 		if (!(gic_irq_flags(irq) & GIC_ACTIVE))
 			s->lr[i] = 0;
 	}
@@ -422,9 +419,10 @@ int am_gic_lr_fold(struct am_gic *gic, unsigned vcpu, struct am_gic_lrs *s)
 	fold_eois(cpu, s->hcr >> HCR_EOICOUNT_SHIFT, &l);
 	fold_lrs(cpu, s, &l);
 	gic_cpuif_changed(cpu);
+	AM_TRACE(gic_lr_fold, vcpu, s->hcr, gic_cpu_running_priority(cpu));
 	am_unlock(&cpu->lock);
 	for (unsigned i = 0; i < l.nr_moving; i++)
-		irq_move_again(gic, l.moving[i]);
+		gic_irq_settle(gic, l.moving[i]);
 	for (unsigned i = 0; i < l.nr_done && gic->config.ops.spi_done; i++)
 		gic->config.ops.spi_done(gic->config.opaque, l.done[i]);
 	return 0;

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A redistributor: its two frames, RD_base and SGI_base (IHI 0069 12.10, 12.11), as one table.
- * There are no LPIs yet: their registers can be written, as in KVM without an ITS, and do nothing.
+ * Without an ITS there are no LPIs: then the addresses of their tables can be written, as in KVM,
+ * and do nothing.
  */
 #include "gic/irq_rows.h"
+#include "gic/lpi.h"
 #include "gic/state.h"
 
 enum {
+	REDIST_CTLR_ENABLE_LPIS = 1 << 0,
 	REDIST_CTLR_CES = 1 << 1,
 	REDIST_CTLR_IR = 1 << 2,
+	REDIST_CTLR_RWP = 1 << 3,
+	REDIST_TYPER_PLPIS = 1 << 0,
 	REDIST_TYPER_LAST = 1 << 4,
 	REDIST_IIDR = 0x4b00043b,
 };
@@ -23,11 +28,21 @@ static struct gic_cpu *redist_cpu(const struct am_access *a)
 /* Revision 3 promises that INVLPIR and the like work and that EnableLPIs can be cleared. */
 static uint64_t redist_get_ctlr(const struct am_access *a, unsigned n)
 {
-	struct am_gic *gic = redist_cpu(a)->gic;
+	struct gic_cpu *cpu = redist_cpu(a);
+	uint64_t value = 0;
 
-	if (atomic_load_explicit(&gic->revision, memory_order_relaxed) < 3)
-		return 0;
-	return REDIST_CTLR_CES | REDIST_CTLR_IR;
+	if (atomic_load_explicit(&cpu->lpis_busy, memory_order_relaxed))
+		value |= REDIST_CTLR_RWP;
+	else if (atomic_load_explicit(&cpu->lpis, memory_order_relaxed))
+		value |= REDIST_CTLR_ENABLE_LPIS;
+	if (atomic_load_explicit(&cpu->gic->revision, memory_order_relaxed) < 3)
+		return value;
+	return value | REDIST_CTLR_CES | REDIST_CTLR_IR;
+}
+
+static void redist_set_ctlr(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)
+{
+	gic_lpi_enable(redist_cpu(a), value & REDIST_CTLR_ENABLE_LPIS);
 }
 
 static uint64_t redist_get_typer(const struct am_access *a, unsigned n)
@@ -36,6 +51,7 @@ static uint64_t redist_get_typer(const struct am_access *a, unsigned n)
 	uint64_t mpidr = atomic_load_explicit(&cpu->mpidr, memory_order_relaxed);
 
 	return (mpidr & 0xffffff) << 32 | (uint64_t)cpu->id << 8 |
+	       (am_gic_has_its(cpu->gic) ? REDIST_TYPER_PLPIS : 0) |
 	       (atomic_load_explicit(&cpu->last, memory_order_relaxed) ? REDIST_TYPER_LAST : 0);
 }
 
@@ -58,12 +74,15 @@ static uint64_t redist_sanitise(uint64_t v)
 #define PROPBASER_RES0 (AM_MASK(63, 59) | AM_MASK(55, 52) | AM_MASK(6, 5))
 #define PENDBASER_RES0 \
 	(AM_BIT(63) | AM_MASK(61, 59) | AM_MASK(55, 52) | AM_MASK(15, 12) | AM_MASK(6, 0))
-#define PENDBASER_PTZ AM_BIT(62)
 
-static void redist_store(_Atomic(uint64_t) *reg, uint64_t value, uint64_t mask, uint64_t res0)
+/* The tables of a redistributor that has its LPIs enabled stay where they are. */
+static void redist_store(const struct am_access *a, _Atomic(uint64_t) *reg, uint64_t value,
+			 uint64_t mask, uint64_t res0)
 {
 	uint64_t old = atomic_load(reg), new;
 
+	if (atomic_load_explicit(&redist_cpu(a)->lpis, memory_order_relaxed))
+		return;
 	do
 		new = redist_sanitise(((old & ~mask) | value) & ~res0);
 	while (!atomic_compare_exchange_weak(reg, &old, new));
@@ -77,28 +96,61 @@ static uint64_t redist_get_propbaser(const struct am_access *a, unsigned n)
 static void redist_set_propbaser(const struct am_access *a, unsigned n, uint64_t value,
 				 uint64_t mask)
 {
-	redist_store(&redist_cpu(a)->gic->propbaser, value, mask, PROPBASER_RES0);
+	redist_store(a, &redist_cpu(a)->gic->propbaser, value, mask, PROPBASER_RES0);
 }
 
 static uint64_t redist_get_pendbaser(const struct am_access *a, unsigned n)
 {
-	return atomic_load(&redist_cpu(a)->pendbaser) & ~PENDBASER_PTZ;
+	return atomic_load(&redist_cpu(a)->pendbaser) & ~GIC_PENDBASER_PTZ;
 }
 
 static void redist_set_pendbaser(const struct am_access *a, unsigned n, uint64_t value,
 				 uint64_t mask)
 {
-	redist_store(&redist_cpu(a)->pendbaser, value, mask, PENDBASER_RES0);
+	redist_store(a, &redist_cpu(a)->pendbaser, value, mask, PENDBASER_RES0);
 }
 
-#define SEC	"IHI 0069 12.11"
-#define SGI	GIC_SGI_FRAME
-#define NO_LPIS "no LPIs (GICR_TYPER.PLPIS 0)"
+/*
+ * Reads the configuration of LPI @intid again, or of all that target the vCPU. The upper half of
+ * the registers is for virtual LPIs, which are not here.
+ */
+static void redist_invalidate(const struct am_access *a, bool all, uint64_t intid, uint64_t mask)
+{
+	struct gic_cpu *cpu = redist_cpu(a);
+
+	if (!(mask & UINT32_MAX) || !atomic_load_explicit(&cpu->lpis, memory_order_relaxed))
+		return;
+	atomic_fetch_add(&cpu->invalidating, 1);
+	if (all)
+		gic_lpi_invalidate_all(cpu->gic, cpu);
+	else
+		gic_lpi_invalidate(cpu->gic, (uint32_t)intid);
+	atomic_fetch_sub(&cpu->invalidating, 1);
+}
+
+static void redist_set_invlpir(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)
+{
+	redist_invalidate(a, false, value, mask);
+}
+
+static void redist_set_invallr(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)
+{
+	redist_invalidate(a, true, 0, mask);
+}
+
+static uint64_t redist_get_syncr(const struct am_access *a, unsigned n)
+{
+	return atomic_load(&redist_cpu(a)->invalidating) != 0;
+}
+
+#define SEC "IHI 0069 12.11"
+#define SGI GIC_SGI_FRAME
 
 /* clang-format off */
 static const struct am_reg_row redist_rows[] = {
 	{.name = "GICR_CTLR", .section = SEC, .offset = 0x0000, .length = 4, .widths = AM_REG_32,
-	 .ro = UINT32_MAX, .reset = REDIST_CTLR_CES | REDIST_CTLR_IR, .get = redist_get_ctlr},
+	 .flags = AM_REG_COMPUTED, .order = 3, .reset = REDIST_CTLR_CES | REDIST_CTLR_IR,
+	 .ro = UINT32_MAX & ~REDIST_CTLR_ENABLE_LPIS, .get = redist_get_ctlr, .set = redist_set_ctlr},
 	GIC_ROW_CONST("GICR_IIDR", SEC, 0x0004, 4, AM_REG_32, 0, 0, REDIST_IIDR, "identification"),
 	{.name = "GICR_TYPER", .section = SEC, .offset = 0x0008, .length = 8,
 	 .widths = AM_REG_32 | AM_REG_64, .flags = AM_REG_COMPUTED, .ro = UINT64_MAX,
@@ -116,11 +168,14 @@ static const struct am_reg_row redist_rows[] = {
 	 .widths = AM_REG_32 | AM_REG_64, .order = 2, .reset = 0x580, .get = redist_get_pendbaser,
 	 .set = redist_set_pendbaser},
 	GIC_ROW_RESERVED(0x0080, 0x20, "reserved"),
-	GIC_ROW_CONST("GICR_INVLPIR", SEC, 0x00a0, 8, AM_REG_32 | AM_REG_64, 0, 0, 0, NO_LPIS),
+	{.name = "GICR_INVLPIR", .section = SEC, .offset = 0x00a0, .length = 8,
+	 .widths = AM_REG_32 | AM_REG_64, .flags = AM_REG_WO, .set = redist_set_invlpir},
 	GIC_ROW_RESERVED(0x00a8, 8, "reserved"),
-	GIC_ROW_CONST("GICR_INVALLR", SEC, 0x00b0, 8, AM_REG_32 | AM_REG_64, 0, 0, 0, NO_LPIS),
+	{.name = "GICR_INVALLR", .section = SEC, .offset = 0x00b0, .length = 8,
+	 .widths = AM_REG_32 | AM_REG_64, .flags = AM_REG_WO, .set = redist_set_invallr},
 	GIC_ROW_RESERVED(0x00b8, 8, "reserved"),
-	GIC_ROW_CONST("GICR_SYNCR", SEC, 0x00c0, 4, AM_REG_32, 0, 0, 0, NO_LPIS),
+	{.name = "GICR_SYNCR", .section = SEC, .offset = 0x00c0, .length = 4, .widths = AM_REG_32,
+	 .ro = UINT32_MAX, .get = redist_get_syncr},
 	GIC_ROW_RESERVED(0x00c4, 0xff0c, "reserved"),
 	GIC_ROW_CONST("GICR_PIDR4-7,0-1", SEC, 0xffd0, 0x18, AM_REG_32, 0, 0, 0, "KVM reads zero"),
 	GIC_ROW_CONST("GICR_PIDR2", SEC, 0xffe8, 4, AM_REG_32, 0, 0, 0x3b, "GICv3, JEP106 code"),

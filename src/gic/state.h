@@ -64,10 +64,15 @@ struct gic_irq {
 	uint16_t next, prev; /* in the queue, when key says so; [home's lock] */
 	_Atomic(uint16_t) home;
 	_Atomic(uint32_t) route; /* GICD_IROUTER's affinity, or GICD_ITARGETSR's field */
-	uint8_t key; /* which queue: group << 6 | level, or GIC_NOT_QUEUED; [home's lock] */
-	_Atomic(uint8_t) sources; /* GICv2 SGI: vCPUs that sent it, by number */
-	uint8_t active_source;	  /* GICv2 SGI: whose is active; [home's lock] */
-	uint8_t moving;		  /* its route leads elsewhere, see gic_irq_move; [home's lock] */
+	uint8_t key;	/* which queue: group << 6 | level, or GIC_NOT_QUEUED; [home's lock] */
+	uint8_t moving; /* an SPI whose route leads elsewhere, see gic_irq_move; [home's lock] */
+	union {
+		struct {			  /* GICv2 SGI */
+			_Atomic(uint8_t) sources; /* vCPUs that sent it, by number */
+			uint8_t active_source;	  /* whose is active; [home's lock] */
+		};
+		uint16_t goal; /* its home when it has moved; [home's lock] */
+	};
 };
 
 /*
@@ -124,6 +129,7 @@ struct gic_region {
 struct gic_cpu {
 	/* What every interrupt needs, in one cache line. */
 	struct am_lock lock;
+	atomic_bool lpis;     /* GICR_CTLR.EnableLPIs; written under gic_lpis.lock */
 	uint16_t id;	      /* vCPU number, or GIC_LIMBO */
 	uint16_t nth;	      /* in order of creation */
 	atomic_uint lines;    /* AM_GIC_IRQ, AM_GIC_FIQ; written under the lock */
@@ -137,6 +143,8 @@ struct gic_cpu {
 
 	_Atomic(uint64_t) mpidr;
 	_Atomic(uint64_t) pendbaser;
+	atomic_bool lpis_busy;	   /* GICR_CTLR.RWP: LPIs are being switched off */
+	atomic_uint invalidating;  /* GICR_SYNCR.Busy */
 	struct gic_region *region; /* where its redistributor is, or NULL; [config] */
 	uint32_t slot;
 	atomic_bool last; /* GICR_TYPER.Last; written under [config] */
@@ -161,6 +169,8 @@ struct am_gic {
 	struct gic_cpu *cpus[AM_GIC_MAX_VCPUS]; /* by number */
 	uint16_t order[AM_GIC_MAX_VCPUS];	/* numbers in order of creation */
 	atomic_bool irregular; /* some affinity is not the one KVM makes from the vCPU number */
+	/* Then: order's index plus 1 by a hash of the affinity; written under [config]. */
+	_Atomic(uint16_t) by_affinity[2 * AM_GIC_MAX_VCPUS];
 
 	struct gic_block *spis; /* INTID 32 is the first; set once by init */
 	struct gic_cpu limbo;
@@ -174,6 +184,7 @@ struct am_gic {
 	atomic_uint revision;	     /* GICD_IIDR.Revision */
 	atomic_bool user_groups;     /* GICv2: user space may write groups, it knows of revisions */
 	_Atomic(uint64_t) propbaser; /* one for all redistributors */
+	_Atomic(struct gic_lpis *) lpis; /* NULL: there are none; set once, by the first ITS */
 
 	struct gic_port port;
 	struct am_reg_frame frame;	/* the distributor */
@@ -311,10 +322,17 @@ void gic_irq_input(struct am_gic *gic, struct gic_irq *irq, bool level);
 
 /*
  * Moves an SPI to another home (NULL: limbo), recording the affinity or targets that led there.
- * While it is in a list register, or active at a vCPU that uses them, it stays, and lr.c moves it
- * when it has ended.
+ * While it is in a list register, or active at a vCPU that uses them, it stays until gic_irq_settle
+ * finds it ended.
  */
 void gic_irq_move(struct am_gic *gic, struct gic_irq *irq, struct gic_cpu *to, uint32_t route);
+void gic_irq_settle(struct am_gic *gic, struct gic_irq *irq);
+
+/* The lock is held: is gic_irq_settle to be called when it is free? */
+static inline bool gic_irq_must_move(const struct gic_irq *irq)
+{
+	return am_unlikely(irq->moving) && !(gic_irq_flags(irq) & (GIC_ACTIVE | GIC_IN_LR));
+}
 
 /* GICv2 SGIs: more sources, or fewer, of an SGI that lives at @cpu, whose lock is held. */
 void gic_sgi_sources(struct gic_cpu *cpu, unsigned intid, unsigned set, unsigned clear);
@@ -369,6 +387,8 @@ extern const unsigned gic_nr_icc_rows;
 extern const struct am_reg_table gic_dist_table, gic_redist_table;
 /* dist2.c, gicc.c: a GICv2's. */
 extern const struct am_reg_table gic_dist2_table, gic_gicc_table;
+
+#define GIC_PROPBASER_RESET UINT64_C(0x580) /* when there are LPIs */
 
 enum { GIC_DIST_IIDR = 0x4b00043b /* product 'K', implementer Arm; and a revision, [15:12] */ };
 

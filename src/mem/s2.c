@@ -5,7 +5,7 @@
  * The start level is KVM's choice among those that the architecture allows (D8.2.8 to D8.2.10 for
  * the three granules): one level fewer as long as at most 16 tables side by side make up for it.
  */
-#include <string.h>
+#include "base/cstring.h"
 
 #include "bus/error.h"
 #include "mem/s2_desc.h"

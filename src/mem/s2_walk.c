@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Looking: what the tables say, as the processor would read them. Nothing here takes a lock. */
-#include <string.h>
+#include "base/cstring.h"
 
 #include "bus/error.h"
 #include "mem/s2_desc.h"

@@ -6,6 +6,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+import tarfile
 import tempfile
 import time
 import unittest
@@ -14,6 +15,7 @@ import unittest.mock
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOOLS = os.path.join(os.path.dirname(os.path.dirname(HERE)), "tools")
 sys.path.insert(0, TOOLS)
+import conformance_source as source  # noqa: E402 (found by the line above)
 import conformance_transcript as transcript  # noqa: E402 (found by the line above)
 
 
@@ -113,15 +115,16 @@ class Expectations(Folder):
 
     def test_row(self):
         row = self.read("a | fail 3 | 90 | 30 | -s 5 | because\n")["a"]
-        self.assertEqual(row, ("a", "fail", 3, 90, "30", [], ["-s", "5"], "because"))
+        self.assertEqual(row, ("a", "fail", False, 3, 90, "30", [], ["-s", "5"], "because"))
 
     def test_options_of_exec(self):
         for text, words in (("--x 1 -- -s", (["--x", "1"], ["-s"])), ("--y 2", ([], ["--y", "2"])),
                             ("--x --", (["--x"], []))):
-            self.assertEqual(self.read(f"a | pass | | | {text} |")["a"][5:7], words)
+            self.assertEqual(self.read(f"a | pass | | | {text} |")["a"][6:8], words)
 
     def test_refused(self):
         for bad in ("a | fail | | | |", "a | skip | | | |", "a | well | | | |", "a | pass",
+                    "a | skip and pass | | | | x", "a | skip or pass | | | |",
                     "a | pass | | | |\na | pass | | | |"):
             with self.assertRaises(ValueError):
                 self.read(bad)
@@ -133,6 +136,13 @@ class Expectations(Folder):
                 row = self.read("a | fail in qemu | | | | no such call\n")["a"]
             self.assertEqual(row.result, result)
 
+    def test_or_pass(self):
+        rows = self.read("a | skip or pass | | | | if there is one\nb | skip | | | | none\n")
+        for name, result, same in (("a", "skip", True), ("a", "pass", True), ("a", "fail", False),
+                                   ("b", "skip", True), ("b", "pass", False)):
+            found = conformance.Result(name, result, 0, 0, "")
+            self.assertEqual(conformance.agrees(rows[name], found), same)
+
     def test_agreement(self):
         row = self.read("a | fail 3 | | | | because\n")["a"]
         for result, count, same in (("fail", 3, True), ("fail", 2, False), ("pass", 0, False),
@@ -141,15 +151,74 @@ class Expectations(Folder):
             self.assertEqual(conformance.agrees(row, found), same)
 
     def test_accept(self):
-        path = self.write("expected", "# x\na | fail 3 | | | | because\nb | pass | | | |\n")
+        kept = ["b | pass | | | |", "d | fail in qemu | | | | no such call",
+                "e | skip or pass | | | | sometimes", "f | skip or pass | | | | sometimes"]
+        path = self.write("expected",
+                          "# x\na | fail 3 | | | | because\n" + "\n".join(kept) + "\n")
         results = {n: conformance.Result(n, r, 0, 0, "") for n, r in
-                   (("a", "pass"), ("b", "pass"), ("c", "fail"))}
+                   (("a", "pass"), ("b", "pass"), ("c", "fail"), ("d", "fail"), ("e", "skip"),
+                    ("f", "pass"))}
         conformance.accept(path, results)
         with open(path, encoding="utf-8") as f:
             self.assertEqual(f.read().splitlines(),
-                             ["# x", "a | pass | | | |", "b | pass | | | |", "c | fail | | | |"])
+                             ["# x", "a | pass | | | |", *kept, "c | fail | | | |"])
         with self.assertRaises(ValueError):
             conformance.read_expected(path)
+
+
+class Sources(Folder):
+    def setUp(self):
+        super().setUp()
+        self.old, self.new = source.RELEASES
+
+    def test_wanted(self):
+        for name, old, new in (("tools/testing/selftests/kvm/steal_time.c", True, True),
+                               ("arch/arm64/tools/sysreg", False, True),
+                               ("arch/arm64/tools/sysreg.txt", False, False),
+                               ("kernel/fork.c", False, False)):
+            self.assertEqual(source.wanted(self.old, name), old)
+            self.assertEqual(source.wanted(self.new, name), new)
+
+    def archive(self, members):
+        path = os.path.join(self.folder.name, "a.tar")
+        with tarfile.open(path, "w") as archive:
+            for name, link in members:
+                member = tarfile.TarInfo(name)
+                member.type = tarfile.SYMTYPE if link else tarfile.REGTYPE
+                member.linkname = link
+                archive.addfile(member)
+        return tarfile.open(path)
+
+    def test_unpack(self):
+        """Only what is wanted, and nothing outside the folder."""
+        kvm = "linux/tools/testing/selftests/kvm/"
+        with self.archive(((kvm + "a.c", ""), (kvm + "../../../../../../up.c", ""),
+                           (kvm + "link.c", "/etc/passwd"), ("linux/mm/slab.c", ""))) as archive:
+            source.unpack_wanted(self.new, archive, os.path.join(self.folder.name, "out", "src"))
+        found = [os.path.relpath(os.path.join(at, name), self.folder.name)
+                 for at, _, names in os.walk(self.folder.name) for name in names]
+        self.assertEqual(sorted(found),
+                         ["a.tar", "out/src/tools/testing/selftests/kvm/a.c"])
+
+    def test_names(self):
+        """A test that both have is not the same test."""
+        path = self.write("aarch64/vgic_irq", "")
+        os.chmod(path, 0o755)
+        self.write("aarch64/vgic_irq.o", "")
+        self.assertEqual(source.tests(self.old, self.folder.name), {"vgic_irq": path})
+        self.assertEqual(source.tests(self.new, self.folder.name), {"6.12/vgic_irq": path})
+
+    def test_nothing_to_fetch(self):
+        """A complete source is taken as it is, without a network; that of the other release is not."""
+        self.write("6.12/version", "6.12.1-1\n")
+        where = os.path.join(self.folder.name, "6.12")
+        with unittest.mock.patch("conformance_source.download",
+                                 side_effect=source.SourceError) as download:
+            self.assertEqual(source.fetch(self.new, where),
+                             (os.path.join(where, "source"), "6.12.1-1"))
+            with self.assertRaises(source.SourceError):
+                source.fetch(self.old, os.path.join(self.folder.name, "6.1"))
+        self.assertEqual(download.call_count, 1)
 
 
 class Runs(Folder):

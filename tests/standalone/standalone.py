@@ -41,10 +41,12 @@ def run(argv):
 def undefined(root, sources, target, work):
     _, compiler, ld, nm, flags = target
     objects = []
+    # No header but the compiler's own.
+    own = ["-nostdinc", "-isystem", run(compiler + ["-print-file-name=include"]).strip()]
     for source in sources:
         objects.append(os.path.join(work, os.path.relpath(source, root).replace("/", "_") + ".o"))
-        run(compiler + FLAGS + flags + ["-I", root + "/include", "-I", root + "/src", "-c", source,
-                                        "-o", objects[-1]])
+        run(compiler + FLAGS + flags + own + ["-I", root + "/include", "-I", root + "/src",
+                                              "-c", source, "-o", objects[-1]])
     whole = os.path.join(work, "whole.o")
     run([ld, "-r", "-o", whole, *objects])
     return {line.split()[-1] for line in run([nm, "-u", whole]).splitlines()}

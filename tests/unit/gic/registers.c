@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "gic/its.h"
 #include "gic/state.h"
 
 static char *text;
@@ -183,6 +184,8 @@ static void print_all(void)
 	print_table(&gic_redist_table, "GICv3: redistributor (GICR)",
 		    "Two frames of 64 KiB for each vCPU, here as one of 128 KiB.");
 	print_icc();
+	print_table(&its_table, "GICv3: ITS (GITS)",
+		    "Two frames of 64 KiB: control, and the page that devices write to.");
 	print_table(&gic_dist2_table, "GICv2: distributor (GICD)",
 		    "One frame of 4 KiB; registers of interrupts 0 to 31 are each vCPU's own.");
 	print_table(&gic_gicc_table, "GICv2: CPU interface (GICC)",

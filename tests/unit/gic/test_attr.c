@@ -466,8 +466,8 @@ static void test_saved_registers(void **state)
 	/* CTLR, IIDR; 6 rows of a bit (3 words each), 24 priorities, 6 configurations, 96 routes.
 	 */
 	assert_int_equal(n[AM_GIC_GRP_DIST_REGS], 2 + 6 * 3 + 24 + 6 + 2 * 96);
-	/* PROPBASER, PENDBASER; 6 words of bits; 8 of priorities. */
-	assert_int_equal(n[AM_GIC_GRP_REDIST_REGS], NR_CPUS * (4 + 6 + 8));
+	/* CTLR, PROPBASER, PENDBASER; 6 words of bits; 8 of priorities. */
+	assert_int_equal(n[AM_GIC_GRP_REDIST_REGS], NR_CPUS * (5 + 6 + 8));
 	assert_int_equal(n[AM_GIC_GRP_CPU_SYSREGS], NR_CPUS * 9);
 	assert_int_equal(n[AM_GIC_GRP_LEVEL_INFO], NR_CPUS + 3);
 }

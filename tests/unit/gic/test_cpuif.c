@@ -524,6 +524,32 @@ static void test_mpidr_moves(void **state)
 	box_end(&b);
 }
 
+/* Affinities that KVM would not have made, two of them the same: the first of those counts. */
+static void test_odd_affinities(void **state)
+{
+	enum { NR = 40 };
+	struct box b;
+
+	box_create(&b);
+	for (unsigned i = 0; i < NR; i++)
+		assert_int_equal(am_gic_add_vcpu(b.gic, i, (i / 2 * 7u) << 16 | (i & 1)), 0);
+	assert_int_equal(am_gic_set_mpidr(b.gic, NR - 1, 0), 0);
+	assert_int_equal(am_gic_init(b.gic), 0);
+	for (unsigned i = 0; i < NR; i++) {
+		uint64_t sgi = SGI(1, 0, 0, i / 2 * 7, 0, 1u << (i & 1));
+		uint64_t attr = (uint64_t)(i / 2 * 7) << 48 | (uint64_t)(i & 1) << 32, pending = 0;
+		int found = i == NR - 1 ? -EINVAL : 0;
+
+		icc_set(&b, i ? 0 : 1, SGI1R, sgi);
+		assert_int_equal(
+		    am_gic_get_attr(b.gic, AM_GIC_GRP_REDIST_REGS, attr | 0x10200, &pending),
+		    found);
+		if (!found)
+			assert_int_equal(pending, 2);
+	}
+	box_end(&b);
+}
+
 static void test_routing(void **state)
 {
 	uint64_t route = GICD + IROUTER + 8 * 40;
@@ -599,6 +625,7 @@ int main(void)
 	    cmocka_unit_test(test_sgi_targets),
 	    cmocka_unit_test(test_sgi_groups),
 	    cmocka_unit_test(test_mpidr_moves),
+	    cmocka_unit_test(test_odd_affinities),
 	    cmocka_unit_test(test_routing),
 	    cmocka_unit_test(test_reset_vcpu),
 	};

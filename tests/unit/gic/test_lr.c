@@ -241,6 +241,52 @@ static void test_moving(void **state)
 	box_end(&b);
 }
 
+/* The same of an interrupt that is active in no register, however it ends. */
+static void test_moving_stray(void **state)
+{
+	for (unsigned how = 0; how < 3; how++) {
+		struct am_gic_lrs s = {.nr = 1}, t = {.nr = 4};
+		struct box b;
+
+		box_start(&b, 2);
+		irq_enable(&b, 0, 40);
+		irq_priority(&b, 0, 40, 0x80);
+		irq_write_bit(&b, 0, ISACTIVER, 20);
+		irq_write_bit(&b, 0, ISACTIVER, 40);
+		assert_int_equal(am_gic_lr_fill(b.gic, 0, &s), 0);
+		assert_int_equal(lr_intid(s.lr[0]), 20);
+		assert_int_equal(am_gic_lr_fold(b.gic, 0, &s), 0);
+		box_write(&b, GICD + IROUTER + 8 * 40, 8, 1);
+		/* The target is the vCPU that had the affinity when the route was written. */
+		assert_int_equal(am_gic_set_mpidr(b.gic, 1, 7), 0);
+		am_gic_set_spi(b.gic, 40, true);
+		assert_lines(&b, 1, 0);
+		if (how == 0) {
+			irq_write_bit(&b, 0, ICACTIVER, 40);
+		} else if (how == 1) {
+			icc_set(&b, 1, CTLR, 2);
+			icc_set(&b, 1, DIR, 40);
+		} else {
+			irq_write_bit(&b, 0, ICACTIVER, 20);
+			assert_int_equal(am_gic_lr_fill(b.gic, 0, &s), 0);
+			assert_int_equal(lr_intid(s.lr[0]), 40);
+			vif_eoir(&s, 1, 40);
+			assert_int_equal(am_gic_lr_fold(b.gic, 0, &s), 0);
+		}
+		assert_lines(&b, 0, 0);
+		assert_lines(&b, 1, AM_GIC_IRQ);
+		/* One that comes here active gets a register. */
+		box_write(&b, GICD + IROUTER + 8 * 41, 8, 0x500);
+		irq_write_bit(&b, 0, ISACTIVER, 41);
+		box_write(&b, GICD + IROUTER + 8 * 41, 8, 7);
+		assert_int_equal(am_gic_lr_fill(b.gic, 1, &t), 0);
+		assert_int_equal(lr_intid(t.lr[0]), 41);
+		assert_true(lr_state(t.lr[0]) == LR_A);
+		assert_int_equal(lr_intid(t.lr[1]), 40);
+		box_end(&b);
+	}
+}
+
 static void test_disabled_group(void **state)
 {
 	struct am_gic_lrs s = {.nr = 1};
@@ -522,10 +568,15 @@ static void test_against_software(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_edge),     cmocka_unit_test(test_level),
-	    cmocka_unit_test(test_too_many), cmocka_unit_test(test_many_active),
-	    cmocka_unit_test(test_moving),   cmocka_unit_test(test_disabled_group),
-	    cmocka_unit_test(test_v2),	     cmocka_unit_test(test_against_software),
+	    cmocka_unit_test(test_edge),
+	    cmocka_unit_test(test_level),
+	    cmocka_unit_test(test_too_many),
+	    cmocka_unit_test(test_many_active),
+	    cmocka_unit_test(test_moving),
+	    cmocka_unit_test(test_disabled_group),
+	    cmocka_unit_test(test_moving_stray),
+	    cmocka_unit_test(test_v2),
+	    cmocka_unit_test(test_against_software),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

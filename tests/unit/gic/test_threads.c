@@ -5,6 +5,7 @@
  */
 #include "base/lock.h"
 #include "common.h"
+#include "vif.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -19,6 +20,8 @@ struct stress {
 	/* A device that quiets its line while it wants it high would be a bug of the device's. */
 	struct am_lock device[NR];
 	atomic_uint served, sgis, wrong;
+	bool use_lrs; /* the guests are behind list registers, two for each */
+	struct am_gic_lrs lrs[2];
 };
 
 struct taker {
@@ -46,12 +49,36 @@ static void take(struct stress *s, unsigned cpu, unsigned intid)
 	}
 }
 
+/* A guest is entered, and left as soon as the line or a maintenance interrupt asks for it. */
+static bool poll_lrs(struct stress *s, unsigned cpu)
+{
+	struct am_gic_lrs *lrs = &s->lrs[cpu];
+	bool any = false;
+	unsigned intid;
+
+	if (am_gic_lr_fill(s->b.gic, cpu, lrs))
+		atomic_fetch_add(&s->wrong, 1);
+	while (!am_gic_irq_pending(s->b.gic, cpu) && !vif_maintenance(lrs)) {
+		intid = vif_iar(lrs, 1);
+		if (intid == 1023)
+			break;
+		take(s, cpu, intid);
+		vif_eoir(lrs, 1, intid);
+		any = true;
+	}
+	if (am_gic_lr_fold(s->b.gic, cpu, lrs))
+		atomic_fetch_add(&s->wrong, 1);
+	return any;
+}
+
 static bool poll_cpu(struct stress *s, unsigned cpu)
 {
 	uint64_t intid = 1023;
 
 	if (!am_gic_irq_pending(s->b.gic, cpu))
 		return false;
+	if (s->use_lrs)
+		return poll_lrs(s, cpu);
 	am_gic_icc_read(s->b.gic, cpu, IAR1, &intid);
 	if (intid == 1023)
 		return false; /* somebody moved or cleared it */
@@ -113,14 +140,14 @@ static void raise_one(struct stress *s, unsigned n)
 		am_gic_icc_write(s->b.gic, 2, SGI1R, 3 | n / 16 % 16 << 24);
 }
 
-static void stress(bool moving)
+static void stress(bool moving, bool use_lrs)
 {
 	static struct stress s;
 	struct taker t[2] = {{&s, 0}, {&s, 1}};
 	pthread_t takers[2], move[2];
 	unsigned edges = 0;
 
-	s = (struct stress){0};
+	s = (struct stress){.use_lrs = use_lrs, .lrs = {{.nr = 2}, {.nr = 2}}};
 	box_start(&s.b, 3); /* vCPU 2 takes nothing: its PMR is 0 */
 	icc_set(&s.b, 2, PMR, 0);
 	for (unsigned i = 0; i < NR; i++) {
@@ -168,12 +195,18 @@ static void stress(bool moving)
 
 static void test_inject_and_take(void **state)
 {
-	stress(false);
+	stress(false, false);
 }
 
 static void test_inject_take_and_move(void **state)
 {
-	stress(true);
+	stress(true, false);
+}
+
+static void test_list_registers(void **state)
+{
+	stress(false, true);
+	stress(true, true);
 }
 
 /* Two vCPUs send SGIs to each other; each one sent after the last was taken arrives. */
@@ -236,6 +269,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_inject_and_take),
 	    cmocka_unit_test(test_inject_take_and_move),
+	    cmocka_unit_test(test_list_registers),
 	    cmocka_unit_test(test_ping_pong),
 	};
 

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading the tables that its_save.c wrote, or that somebody else made up: every entry is checked,
+ * and after an error the ITS is empty. The trace says which rule was broken.
+ */
+#include "gic/its.h"
+
+enum {
+	BUFFER = 512,
+	BUFFER_FIRST = 16,
+	L2_ENTRIES = ITS_PAGE / ITS_ENTRY,
+	L1_ENTRIES = ITS_NR_IDS / L2_ENTRIES, /* that DeviceIDs reach */
+};
+
+/* ---- walking a table ---- */
+
+/*
+ * Entries read ahead: more each time that all were used, none if one of them is not in memory.
+ */
+struct buffer {
+	struct am_its *its;
+	uint64_t first; /* number of the first entry */
+	unsigned n, ahead;
+	uint64_t entry[BUFFER];
+};
+
+static bool buffer_get(struct buffer *b, uint64_t table, uint64_t index, uint64_t end,
+		       uint64_t *entry)
+{
+	uint64_t n;
+
+	if (index - b->first < b->n) {
+		*entry = its_le64(b->entry[index - b->first]);
+		return true;
+	}
+	if (!b->ahead || index != b->first + b->n)
+		b->ahead = BUFFER_FIRST;
+	else if (b->ahead < BUFFER)
+		b->ahead *= 2;
+	n = end - index < b->ahead ? end - index : b->ahead;
+	b->first = index;
+	b->n = 0;
+	if (its_read(b->its, table + index * ITS_ENTRY, b->entry, n * ITS_ENTRY))
+		b->n = (unsigned)n;
+	else if (its_read(b->its, table + index * ITS_ENTRY, b->entry, ITS_ENTRY))
+		b->n = 1;
+	else
+		return false;
+	*entry = its_le64(b->entry[0]);
+	return true;
+}
+
+struct walk {
+	struct am_its *its;
+	uint32_t first;		/* ID of the table's first entry */
+	struct its_device *dev; /* whose events they are */
+	/* The distance to the next entry, 0 if this was the last, or -errno. */
+	int (*each)(struct walk *w, uint32_t id, uint64_t entry);
+};
+
+static int bad(const char *what, uint64_t value, int err)
+{
+	AM_TRACE(its_restore_bad, what, (unsigned long long)value, err);
+	return err;
+}
+
+/* 1: the end of the table was reached. 0: an entry was the last. */
+static int walk_table(struct walk *w, uint64_t table, uint64_t nr)
+{
+	struct buffer b = {.its = w->its};
+	uint64_t index = 0, entry;
+
+	while (index < nr) {
+		int next;
+
+		if (!buffer_get(&b, table, index, nr, &entry))
+			return bad("entry is not in memory", table + index * ITS_ENTRY, -EFAULT);
+		next = w->each(w, w->first + (uint32_t)index, entry);
+		if (next <= 0)
+			return next;
+		index += (unsigned)next;
+	}
+	return 1;
+}
+
+/* ---- events ---- */
+
+static int each_ite(struct walk *w, uint32_t event, uint64_t entry)
+{
+	unsigned bits = atomic_load_explicit(&w->dev->bits, memory_order_relaxed);
+	uint32_t next = (uint32_t)(entry >> 48), intid = (uint32_t)am_bits(entry, 47, 16);
+	unsigned icid = entry & 0xffff;
+	int err;
+
+	if (!intid)
+		return 1;
+	if (intid < GIC_FIRST_LPI || intid >= GIC_FIRST_LPI + GIC_NR_LPIS)
+		return bad("event's INTID is no LPI", entry, -EINVAL);
+	if (event + next >= 1u << bits)
+		return bad("event's successor is beyond the ITT", entry, -EINVAL);
+	if (!its_coll(w->its, icid))
+		return bad("event's collection is not there", entry, -EINVAL);
+	if (!its_event_fits(w->its, w->dev, event))
+		return bad("ITT is not in memory", w->dev->itt, -EINVAL);
+	err = its_event_map(w->its, w->dev, event, intid, icid);
+	if (err)
+		return bad("LPI's configuration or pending state", intid, err);
+	return (int)next;
+}
+
+/* ---- devices ---- */
+
+static int each_dte(struct walk *w, uint32_t id, uint64_t entry)
+{
+	struct walk events = {.its = w->its, .each = each_ite};
+	unsigned bits = (unsigned)am_bits(entry, 4, 0) + 1;
+	uint64_t itt = am_bits(entry, 48, 5) << 8, at;
+	int err;
+
+	if (!am_bit(entry, 63))
+		return 1;
+	if (bits > ITS_ID_BITS)
+		return bad("device has too many bits of EventID", entry, -EINVAL);
+	if (!its_entry(w->its, ITS_DEVICES, id, &at))
+		return bad("device has no place in the table", id, -EINVAL);
+	if (its_device(w->its, id))
+		its_device_unmap(w->its, id);
+	err = its_device_map(w->its, id, bits, itt);
+	if (err)
+		return bad("no memory for device", id, err);
+	events.dev = its_device(w->its, id);
+	err = walk_table(&events, itt, UINT64_C(1) << bits);
+	return err < 0 ? err : (int)am_bits(entry, 62, 49);
+}
+
+/* A page of devices: its last device is the last of all, unless it leads to another page. */
+static int each_l1(struct walk *w, uint32_t index, uint64_t entry)
+{
+	struct walk devices = {.its = w->its, .first = index * L2_ENTRIES, .each = each_dte};
+
+	if (!am_bit(entry, 63))
+		return 1;
+	return walk_table(&devices, entry & AM_MASK(51, 16), L2_ENTRIES);
+}
+
+static int restore_devices(struct am_its *its)
+{
+	uint64_t baser = its_baser(its, ITS_DEVICES), nr = its_baser_bytes(baser) / ITS_ENTRY;
+	struct walk w = {.its = its, .each = each_dte};
+	int err;
+
+	if (!(baser & BASER_VALID))
+		return 0;
+	if (baser & BASER_INDIRECT) {
+		w.each = each_l1;
+		nr = nr < L1_ENTRIES ? nr : L1_ENTRIES;
+	}
+	err = walk_table(&w, its_baser_address(baser), nr);
+	return err < 0 ? err : 0;
+}
+
+/* ---- collections ---- */
+
+static int each_cte(struct walk *w, uint32_t index, uint64_t entry)
+{
+	uint32_t cpu = (uint32_t)am_bits(entry, 47, 16);
+	unsigned icid = entry & 0xffff;
+	uint64_t at;
+	int err;
+
+	if (!am_bit(entry, 63))
+		return 0;
+	if (cpu != UINT32_MAX && !gic_cpu_get(w->its->gic, cpu))
+		return bad("collection's vCPU is not there", entry, -EINVAL);
+	if (its_coll(w->its, icid))
+		return bad("collection is there already", entry, -EEXIST);
+	if (!its_entry(w->its, ITS_COLLECTIONS, icid, &at))
+		return bad("collection has no place in the table", entry, -EINVAL);
+	err = its_coll_create(w->its, icid, cpu == UINT32_MAX ? ITS_NO_CPU : cpu);
+	return err ? bad("no memory for collection", icid, err) : 1;
+}
+
+static int restore_collections(struct am_its *its)
+{
+	uint64_t baser = its_baser(its, ITS_COLLECTIONS);
+	struct walk w = {.its = its, .each = each_cte};
+	int err;
+
+	if (!(baser & BASER_VALID))
+		return 0;
+	err = walk_table(&w, its_baser_address(baser), its_baser_bytes(baser) / ITS_ENTRY);
+	return err < 0 ? err : 0;
+}
+
+int its_restore(struct am_its *its)
+{
+	int err = restore_collections(its);
+
+	if (!err)
+		err = restore_devices(its);
+	if (err) {
+		its_unmap_devices(its);
+		its_delete_colls(its);
+	}
+	return err;
+}
