@@ -21,7 +21,7 @@ help:
 	@echo 'make bench        measure, beside QEMU: a table, and build/bench.json'
 	@echo 'make long         the tests that can go on: instructions, slots, stage 2, the GIC'\''s model'
 	@echo 'make conformance  run KVM'\''s own selftests and compare: a table, and build/conformance.txt'
-	@echo 'make fuzz         a million random ioctls under the same sanitizers as make asan'
+	@echo 'make fuzz         random ioctls, and random use of the GIC, under the sanitizers of make asan'
 	@echo 'make asan         the tests under the address and undefined behaviour sanitizers'
 	@echo 'make tsan         the tests under the thread sanitizer'
 	@echo 'make check        format, headers, arrows between folders, text'
@@ -95,7 +95,7 @@ tsan:
 fuzz:
 	tools/install-deps test
 	$(MAKE) build-asan/build.ninja
-	ninja -C build-asan fuzz/fuzz-ioctl
+	ninja -C build-asan fuzz/fuzz-ioctl fuzz/fuzz-gic
 	meson test -C build-asan --no-rebuild --print-errorlogs --setup long --suite fuzz
 
 check:

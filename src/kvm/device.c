@@ -55,14 +55,20 @@ long kvm_create_device(struct vm *vm, uint64_t arg)
 		version = 2;
 	else if (cd.type == KVM_DEV_TYPE_ARM_VGIC_V3)
 		version = 3;
+	else if (cd.type == KVM_DEV_TYPE_ARM_VGIC_ITS)
+		version = 0;
 	else
 		return -ENODEV;
 	if (cd.flags & KVM_CREATE_DEVICE_TEST)
 		return 0;
-	r = kvm_create_vgic(vm, version);
-	if (r)
-		return r;
-	r = new_device_fd(vm, version);
+	if (!version) {
+		r = kvm_create_its(vm);
+	} else {
+		r = kvm_create_vgic(vm, version);
+		if (r)
+			return r;
+		r = new_device_fd(vm, version);
+	}
 	if (r < 0)
 		return r;
 	cd.fd = (uint32_t)r;

@@ -47,17 +47,21 @@ long kvm_set_gsi_routing(struct vm *vm, uint64_t arg)
 	return err;
 }
 
-/* Messages need an ITS, and there is none. */
 long kvm_signal_msi(struct vm *vm, uint64_t arg)
 {
 	struct kvm_msi msi;
 	long err = kvm_copy_in(&msi, arg, sizeof(msi));
+	struct vm_msi m;
 
 	if (err)
 		return err;
 	if (!vm_gic(vm) || (msi.flags & ~KVM_MSI_VALID_DEVID))
 		return -EINVAL;
-	return -ENODEV;
+	m = (struct vm_msi){.address = msi.address_lo | (uint64_t)msi.address_hi << 32,
+			    .data = msi.data,
+			    .devid = msi.devid,
+			    .has_devid = msi.flags & KVM_MSI_VALID_DEVID};
+	return vm_send_msi(vm, &m);
 }
 
 long kvm_coalesced_mmio(struct vm *vm, uint64_t arg, bool add)

@@ -250,15 +250,8 @@ int am_kvm_open(void)
 
 static long file_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
 {
-	/*
-	 * As in KVM: a VM belongs to one process, and does nothing more once set-up failed. But its
-	 * memory may be taken away: KVM before 6.3 allowed that, and its programs do it to clean
-	 * up.
-	 */
-	if (f->vm && f->vm->pid != getpid())
-		return -EIO;
-	if (f->vm && atomic_load(&f->vm->dead) &&
-	    !(f->ops == &kvm_vm_ops && request == KVM_SET_USER_MEMORY_REGION))
+	/* As in KVM: a VM belongs to one process, and does nothing more once set-up failed. */
+	if (f->vm && (f->vm->pid != getpid() || atomic_load(&f->vm->dead)))
 		return -EIO;
 	return f->ops->ioctl(f, request, arg);
 }

@@ -31,6 +31,7 @@ struct kvm_file {
 	const struct kvm_file_ops *ops;
 	struct vm *vm; /* with a reference of the file's; NULL for /dev/kvm */
 	struct vcpu *vcpu;
+	struct am_its *its; /* the VM's */
 };
 
 /* ---- fds.c ---- */
@@ -58,6 +59,7 @@ extern const struct kvm_file_ops kvm_system_ops; /* system.c */
 extern const struct kvm_file_ops kvm_vm_ops;	 /* vm.c */
 extern const struct kvm_file_ops kvm_vcpu_ops;	 /* vcpu.c */
 extern const struct kvm_file_ops kvm_vgic_ops;	 /* device.c */
+extern const struct kvm_file_ops kvm_its_ops;	 /* its.c */
 
 #define KVM_VCPU_MMAP_PAGES 2
 
@@ -75,6 +77,8 @@ long kvm_check_extension(struct vm *vm, uint64_t cap);
 long kvm_create_vcpu(struct vm *vm, uint64_t id);
 long kvm_create_device(struct vm *vm, uint64_t arg);
 long kvm_create_vgic(struct vm *vm, unsigned version);
+/* Its descriptor, or -errno. */
+long kvm_create_its(struct vm *vm);
 /* events.c */
 long kvm_irqfd(struct vm *vm, uint64_t arg);
 long kvm_ioeventfd(struct vm *vm, uint64_t arg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* /dev/kvm: what there is, and making VMs. */
 #include <armature/armature.h>
-#include <armature/gic.h>
+#include <armature/its.h>
 #include <armature/kvm.h>
 #include <errno.h>
 #include <unistd.h>
@@ -35,6 +35,7 @@ static const uint16_t present[] = {
     KVM_CAP_HALT_POLL,
     KVM_CAP_ONE_REG,
     KVM_CAP_READONLY_MEM,
+    KVM_CAP_SIGNAL_MSI,
     KVM_CAP_ARM_SET_DEVICE_ADDR,
     KVM_CAP_ARM_PSCI,
     KVM_CAP_DEVICE_CTRL,
@@ -108,7 +109,9 @@ long kvm_check_extension(struct vm *vm, uint64_t cap)
 	case KVM_CAP_STEAL_TIME:
 		return vm_steal_supported();
 	case KVM_CAP_MSI_DEVID:
-		return vm ? 0 : -EINVAL; /* it depends on the VM's ITS */
+		if (!vm)
+			return -EINVAL;
+		return vm_gic(vm) && am_gic_has_its(vm_gic(vm));
 	}
 	for (unsigned n = 0; n < AM_ARRAY_SIZE(present); n++) {
 		if (present[n] == cap)

@@ -28,9 +28,6 @@ static long set_memory_region(struct vm *vm, uint64_t arg, size_t len)
 				.size = r.memory_size,
 				.hva = r.userspace_addr};
 
-	/* A VM that is dead may still be taken apart. */
-	if (atomic_load(&vm->dead) && r.memory_size)
-		return -EIO;
 	pthread_mutex_lock(&vm->slots_lock);
 	err = mem_set_slot(vm->mem, &slot);
 	pthread_mutex_unlock(&vm->slots_lock);

@@ -45,6 +45,15 @@ int vm_default_routes(struct vm *vm);
 /* 0 or -errno: no such input. */
 int vm_gsi_set(struct vm *vm, uint32_t gsi, bool level);
 
+struct vm_msi {
+	uint64_t address;
+	uint32_t data, devid;
+	bool has_devid;
+};
+
+/* KVM_SIGNAL_MSI's result: 1 delivered, 0 dropped by the guest, or -errno. There is a GIC. */
+int vm_send_msi(struct vm *vm, const struct vm_msi *msi);
+
 /* KVM_IRQFD */
 int vm_irqfd(struct vm *vm, const struct kvm_irqfd *args);
 

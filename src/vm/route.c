@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What interrupt numbers of user space mean (irqfd.h). */
-#include <armature/gic.h>
+#include <armature/its.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +25,12 @@ static int add_route(struct vm_routes *r, const struct kvm_irq_routing_entry *e)
 		r->gsi_of_pin[to->pin] = (uint16_t)e->gsi;
 		break;
 	case KVM_IRQ_ROUTING_MSI:
-		/* It has no effect: what turns messages into interrupts is an ITS. */
+		to->msi = (struct vm_msi){
+		    .address = e->u.msi.address_lo | (uint64_t)e->u.msi.address_hi << 32,
+		    .data = e->u.msi.data,
+		    .devid = e->u.msi.devid,
+		    .has_devid = e->flags & KVM_MSI_VALID_DEVID,
+		};
 		break;
 	default:
 		return -EINVAL;
@@ -96,6 +101,22 @@ int vm_default_routes(struct vm *vm)
 	return 0;
 }
 
+static int send_msi(struct vm *vm, const struct vm_msi *m)
+{
+	return am_gic_msi(vm_gic(vm), m->address, m->has_devid, m->devid, m->data);
+}
+
+int vm_send_msi(struct vm *vm, const struct vm_msi *m)
+{
+	int r;
+
+	/* An ITS that is being restored must not be asked. */
+	pthread_mutex_lock(&vm->irqs.lock);
+	r = send_msi(vm, m);
+	pthread_mutex_unlock(&vm->irqs.lock);
+	return r;
+}
+
 /* With vm->irqs.lock held. */
 int vm_gsi_set(struct vm *vm, uint32_t gsi, bool level)
 {
@@ -104,6 +125,6 @@ int vm_gsi_set(struct vm *vm, uint32_t gsi, bool level)
 	if (!r || gsi >= r->nr || !r->gsi[gsi].type)
 		return -EINVAL;
 	if (r->gsi[gsi].type == KVM_IRQ_ROUTING_MSI)
-		return -ENODEV;
+		return level ? send_msi(vm, &r->gsi[gsi].msi) : 0;
 	return am_gic_set_spi(vm_gic(vm), r->gsi[gsi].pin + 32, level);
 }

@@ -12,6 +12,7 @@
 struct vm_route {
 	uint8_t type; /* KVM_IRQ_ROUTING_*, 0: nothing */
 	uint32_t pin;
+	struct vm_msi msi;
 };
 
 struct vm_routes {

@@ -2,6 +2,7 @@
 /* Life of a virtual machine and of what it is made of. */
 #include "vm/vm.h"
 
+#include <armature/its.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -329,4 +330,26 @@ int vm_create_gic(struct vm *vm, unsigned version)
 	atomic_store(&vm->max_vcpus, config.max_vcpus);
 	atomic_store_explicit(&vm->gic, gic, memory_order_release);
 	return 0;
+}
+
+static bool its_read(void *opaque, uint64_t ipa, void *buf, size_t len)
+{
+	struct vm *vm = opaque;
+
+	return !mem_read(vm->mem, ipa, buf, len);
+}
+
+static bool its_write(void *opaque, uint64_t ipa, const void *buf, size_t len)
+{
+	struct vm *vm = opaque;
+
+	return !mem_write(vm->mem, ipa, buf, len);
+}
+
+int vm_create_its(struct vm *vm, struct am_its **its)
+{
+	const struct am_its_config config = {
+	    .ops = {its_read, its_write}, .opaque = vm, .bus = vm->bus};
+
+	return vm_gic(vm) ? am_its_create(vm_gic(vm), &config, its) : -ENODEV;
 }

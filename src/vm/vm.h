@@ -205,6 +205,10 @@ struct am_gic *vm_gic(struct vm *vm);
 int vm_gic_ready(struct vm *vm);
 int vm_gic_ready_locked(struct vm *vm);
 
+/* An ITS for the VM's GICv3; it lives as long as the VM. Under vm.lock. */
+struct am_its;
+int vm_create_its(struct vm *vm, struct am_its **its);
+
 /* ---- vCPU (vcpu.c) ---- */
 
 /* Architectural reset; the power state stays. */

@@ -86,7 +86,7 @@ static void capabilities(void **state)
 	    {KVM_CAP_ARM_SVE, 0},
 	    {KVM_CAP_ARM_EL1_32BIT, 0},
 	    {KVM_CAP_ARM_PMU_V3, 0},
-	    {KVM_CAP_SIGNAL_MSI, 0},
+	    {KVM_CAP_SIGNAL_MSI, 1},
 	    {KVM_CAP_COALESCED_MMIO, 1},
 	    {KVM_CAP_SET_GUEST_DEBUG, 1},
 	    {KVM_CAP_SET_GUEST_DEBUG2, 0x30003},

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* The VGIC_ITS device: making it, its attributes' errors, and messages before a guest uses it. */
+#include "machine.h"
+
+#define GITS	  UINT64_C(0x08080000)
+#define GITS_CTLR 0x0
+#define GITS_IIDR 0x4
+
+static int create_its(struct machine *m, uint32_t flags, int *fd)
+{
+	struct kvm_create_device cd = {.type = KVM_DEV_TYPE_ARM_VGIC_ITS, .flags = flags, .fd = 77};
+	int err = kvm_ptr(m->vm, KVM_CREATE_DEVICE, &cd);
+
+	*fd = (int)cd.fd;
+	return err;
+}
+
+static int attr(int its, unsigned long request, uint32_t group, uint64_t which, uint64_t *value)
+{
+	struct kvm_device_attr a = {.group = group, .attr = which, .addr = (uintptr_t)value};
+
+	return kvm_ptr(its, request, &a);
+}
+
+static int set_base(int its, uint64_t base)
+{
+	return attr(its, KVM_SET_DEVICE_ATTR, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE,
+		    &base);
+}
+
+static int control(int its, uint64_t which)
+{
+	return attr(its, KVM_SET_DEVICE_ATTR, KVM_DEV_ARM_VGIC_GRP_CTRL, which, NULL);
+}
+
+static void creation(void **state)
+{
+	struct machine m;
+	int its, more;
+
+	machine_create(&m, 1, false);
+	assert_int_equal(create_its(&m, 0, &its), -ENODEV); /* no GICv3 */
+	machine_destroy(&m);
+
+	machine_create(&m, 1, true);
+	assert_int_equal(kvm(m.vm, KVM_CHECK_EXTENSION, KVM_CAP_MSI_DEVID), 0);
+	assert_int_equal(create_its(&m, KVM_CREATE_DEVICE_TEST, &its), 0);
+	assert_int_equal(its, 77);
+	assert_int_equal(create_its(&m, 0, &its), 0);
+	assert_true(am_kvm_owns(its));
+	assert_int_equal(kvm(m.vm, KVM_CHECK_EXTENSION, KVM_CAP_MSI_DEVID), 1);
+	assert_int_equal(create_its(&m, 0, &more), 0);
+	assert_int_equal(kvm(its, KVM_GET_API_VERSION, 0), -ENOTTY);
+	am_kvm_close(more);
+	am_kvm_close(its);
+	machine_destroy(&m);
+}
+
+static void attributes(void **state)
+{
+	struct machine m;
+	uint64_t v = 0;
+	int its;
+
+	machine_create(&m, 1, true);
+	assert_int_equal(create_its(&m, 0, &its), 0);
+	assert_int_equal(kvm(its, KVM_SET_DEVICE_ATTR, 8), -EFAULT);
+	assert_int_equal(attr(its, KVM_HAS_DEVICE_ATTR, 99, 0, NULL), -ENXIO);
+	assert_int_equal(
+	    attr(its, KVM_SET_DEVICE_ATTR, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE, NULL),
+	    -EFAULT);
+	assert_int_equal(set_base(its, GITS + 0x1000), -EINVAL);
+	assert_int_equal(set_base(its, UINT64_C(1) << 40), -E2BIG);
+	assert_int_equal(set_base(its, GITS), 0);
+	assert_int_equal(set_base(its, GITS), -EEXIST);
+	assert_int_equal(
+	    attr(its, KVM_GET_DEVICE_ATTR, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE, &v),
+	    0);
+	assert_int_equal(v, GITS);
+	assert_int_equal(control(its, KVM_DEV_ARM_VGIC_CTRL_INIT), 0);
+	assert_int_equal(attr(its, KVM_HAS_DEVICE_ATTR, KVM_DEV_ARM_VGIC_GRP_CTRL, 77, NULL),
+			 -ENXIO);
+	assert_int_equal(
+	    attr(its, KVM_HAS_DEVICE_ATTR, KVM_DEV_ARM_VGIC_GRP_ITS_REGS, GITS_CTLR, NULL), 0);
+	assert_int_equal(
+	    attr(its, KVM_GET_DEVICE_ATTR, KVM_DEV_ARM_VGIC_GRP_ITS_REGS, GITS_CTLR + 2, &v),
+	    -EINVAL);
+	assert_int_equal(
+	    attr(its, KVM_GET_DEVICE_ATTR, KVM_DEV_ARM_VGIC_GRP_ITS_REGS, GITS_IIDR, &v), 0);
+	assert_int_equal(v & 0xfff, 0x43b);
+	/* An ITS that is empty has empty tables. */
+	assert_int_equal(control(its, KVM_DEV_ARM_ITS_SAVE_TABLES), 0);
+	assert_int_equal(control(its, KVM_DEV_ARM_ITS_CTRL_RESET), 0);
+	am_kvm_close(its);
+	machine_destroy(&m);
+}
+
+static void messages(void **state)
+{
+	struct kvm_msi msi = {.address_lo = (uint32_t)GITS + 0x10040, .devid = 8};
+	struct machine m;
+	int its;
+
+	machine_create(&m, 1, true);
+	assert_int_equal(create_its(&m, 0, &its), 0);
+	assert_int_equal(set_base(its, GITS), 0);
+	assert_int_equal(kvm_ptr(m.vm, KVM_SIGNAL_MSI, &msi), -EINVAL); /* whose? */
+	msi.flags = KVM_MSI_VALID_DEVID;
+	assert_int_equal(kvm_ptr(m.vm, KVM_SIGNAL_MSI, &msi), -EBUSY); /* GITS_CTLR: off */
+	msi.address_hi = 1;
+	assert_int_equal(kvm_ptr(m.vm, KVM_SIGNAL_MSI, &msi), -EINVAL);
+	am_kvm_close(its);
+	machine_destroy(&m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(creation),
+	    cmocka_unit_test(attributes),
+	    cmocka_unit_test(messages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
