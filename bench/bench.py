@@ -7,7 +7,8 @@
 The loops of guests/bench run as the same image on both, alternating, three times each; the best
 counts, because this is a comparison of engines and not of a machine's moods. Ratios: above 1,
 Armature is faster. memory-bench and stage2-bench measure guest memory through the ABI and stage 2
-tables by themselves, for which QEMU has no like. boot_bench.py adds the boot of the Debian kernel
+tables by themselves, for which QEMU has no like; vgic-bench measures the interrupt controller alone,
+with the sequences that other controllers are measured with. boot_bench.py adds the boot of the Debian kernel
 (its ratio is time to time: below 1, Armature is faster).
 """
 import argparse
@@ -87,6 +88,25 @@ def memory(build):
     return res
 
 
+def gic(build):
+    res = {}
+    program = f'{build}/bench/vgic-bench'
+    if not os.path.exists(program):
+        print('bench: vgic-bench is for x86-64', file=sys.stderr)
+        return res
+    print('vgic-bench', file=sys.stderr)
+    out = subprocess.run([program, '-s', '1238'], stdout=subprocess.PIPE, timeout=600,
+                         check=True).stdout.decode()
+    for line in out.splitlines():
+        column = line.split('\t')
+        if len(column) < 8 or column[0] != 'armature':
+            continue
+        _, _, config, what, median, _, _, unit = column[:8]
+        if float(median) > 0:
+            res[f'gic.{what.strip()}, {config}'] = (float(median), unit)
+    return res
+
+
 def boot(build, quick):
     cmd = [sys.executable, f'{HERE}/boot_bench.py', '--program', f'{build}/src/vmm/armature']
     if quick:
@@ -100,9 +120,9 @@ def main():
     p.add_argument('build')
     p.add_argument('--no-boot', action='store_true')
     p.add_argument('--quick', action='store_true', help='one round of everything')
-    p.add_argument('--only', choices=('loops', 'memory', 'boot'), help='one part')
+    p.add_argument('--only', choices=('loops', 'memory', 'gic', 'boot'), help='one part')
     a = p.parse_args()
-    parts = {a.only} if a.only else {'loops', 'memory', 'boot'}
+    parts = {a.only} if a.only else {'loops', 'memory', 'gic', 'boot'}
     if a.no_boot:
         parts -= {'boot'}
     res = {}
@@ -110,6 +130,8 @@ def main():
         res.update(loops(a.build, 1 if a.quick else 3))
     if 'memory' in parts:
         res.update(memory(a.build))
+    if 'gic' in parts:
+        res.update(gic(a.build))
     if 'boot' in parts:
         res.update(boot(a.build, a.quick))
     width = max(len(k) for k in res)
