@@ -113,12 +113,73 @@ static void messages(void **state)
 	machine_destroy(&m);
 }
 
+/* ---- Saved tables are writes to guest memory ---- */
+
+#define PAGE 0x1000u
+/* KVM has the tables in pages of 64 KiB. */
+#define DEVICES	     (RAM + 0x20000)
+#define COLLECTIONS  (RAM + 0x30000)
+#define COMMANDS     (RAM + 0x40000)
+#define ITT	     (RAM + 0x50000)
+#define VALID	     (UINT64_C(1) << 63)
+#define GITS_CBASER  0x80
+#define GITS_CWRITER 0x88
+#define GITS_BASER0  0x100
+#define MAPD	     0x08u
+
+static void emit_its_write(struct machine *m, uint64_t reg, uint64_t value)
+{
+	emit_mov(m, 0, GITS + reg);
+	emit_mov(m, 1, value);
+	emit(m, reg == GITS_CTLR ? A64_STR_W(1, 0) : A64_STR_X(1, 0));
+}
+
+/* Exactly the pages of the tables that have something to say: in the dirty log as if written. */
+static void saving_is_logged(void **state)
+{
+	struct kvm_userspace_memory_region r = {
+	    .flags = KVM_MEM_LOG_DIRTY_PAGES, .guest_phys_addr = RAM, .memory_size = RAM_SIZE};
+	uint64_t bits[RAM_SIZE / PAGE / 64],
+	    want[RAM_SIZE / PAGE / 64] = {UINT64_C(1) << 0x20 | UINT64_C(1) << 0x30};
+	struct kvm_dirty_log log = {.dirty_bitmap = bits};
+	struct machine m;
+	uint64_t *command, *entry;
+	int its;
+
+	machine_create(&m, 1, true);
+	assert_int_equal(create_its(&m, 0, &its), 0);
+	assert_int_equal(set_base(its, GITS), 0);
+	command = (uint64_t *)(void *)(m.ram + (COMMANDS - RAM));
+	entry = (uint64_t *)(void *)(m.ram + (DEVICES - RAM));
+	command[0] = MAPD | UINT64_C(5) << 32; /* device 5, 32 events */
+	command[1] = 4;
+	command[2] = VALID | ITT;
+	emit_its_write(&m, GITS_BASER0, VALID | DEVICES);
+	emit_its_write(&m, GITS_BASER0 + 8, VALID | COLLECTIONS);
+	emit_its_write(&m, GITS_CBASER, VALID | COMMANDS);
+	emit_its_write(&m, GITS_CTLR, 1);
+	emit_its_write(&m, GITS_CWRITER, 32);
+	emit_psci(&m, PSCI_SYSTEM_OFF);
+	run_to_off(&m, 0);
+	assert_int_equal(entry[5], 0);
+
+	r.userspace_addr = (uintptr_t)m.ram;
+	assert_int_equal(kvm_ptr(m.vm, KVM_SET_USER_MEMORY_REGION, &r), 0);
+	assert_int_equal(control(its, KVM_DEV_ARM_ITS_SAVE_TABLES), 0);
+	assert_true(entry[5] & VALID);
+	assert_int_equal(kvm_ptr(m.vm, KVM_GET_DIRTY_LOG, &log), 0);
+	assert_memory_equal(bits, want, sizeof(bits));
+	am_kvm_close(its);
+	machine_destroy(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(creation),
 	    cmocka_unit_test(attributes),
 	    cmocka_unit_test(messages),
+	    cmocka_unit_test(saving_is_logged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
