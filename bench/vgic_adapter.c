@@ -3,11 +3,8 @@
  * libarmature-gic behind the interface of vgic_bench.c, which measures any interrupt controller the
  * same way (vgic_impl.h). A guest here is the code that KVM's guest would run: it looks at its
  * interrupt line, reads ICC_IAR1_EL1 and writes ICC_EOIR1_EL1 until the line is low.
- *
- * There is no ITS: its frame takes writes and does nothing, and sections 4 to 7 of the bench cannot
- * be run.
  */
-#include <armature/gic.h>
+#include <armature/its.h>
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -15,7 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "gic/state.h"
+#include "gic/its.h"
 #include "vgic_impl.h"
 
 #define ICC_PMR	    AM_GIC_SYSREG(3u, 0u, 4u, 6u, 0u)
@@ -27,7 +24,7 @@
 struct vm {
 	struct am_gic *gic;
 	struct am_bus *bus;
-	struct am_frame its;
+	struct am_its *its;
 	struct line {
 		_Alignas(128) atomic_uint
 		    level; /* a pair of cache lines for each vCPU: processors fetch two */
@@ -75,17 +72,26 @@ static void check(const char *what, int err)
 		fail(what, err);
 }
 
-static uint64_t no_its_read(struct am_frame *f, unsigned vcpu, uint32_t offset, unsigned len)
+/* Guest memory: one piece. */
+static bool vm_read(void *opaque, uint64_t ipa, void *buf, size_t len)
 {
-	return 0;
+	struct vm *vm = opaque;
+
+	if (ipa < RAM_BASE_GPA || ipa - RAM_BASE_GPA > vm->ram_size - len)
+		return false;
+	memcpy(buf, vm->ram + (ipa - RAM_BASE_GPA), len);
+	return true;
 }
 
-static void no_its_write(struct am_frame *f, unsigned vcpu, uint32_t offset, unsigned len,
-			 uint64_t value)
+static bool vm_write(void *opaque, uint64_t ipa, const void *buf, size_t len)
 {
-}
+	struct vm *vm = opaque;
 
-static const struct am_frame_ops no_its_ops = {.read = no_its_read, .write = no_its_write};
+	if (ipa < RAM_BASE_GPA || ipa - RAM_BASE_GPA > vm->ram_size - len)
+		return false;
+	memcpy(vm->ram + (ipa - RAM_BASE_GPA), buf, len);
+	return true;
+}
 
 static uint64_t mpidr(unsigned vcpu)
 {
@@ -114,8 +120,11 @@ static void *impl_create(const struct vm_cfg *cfg)
 	check("init", am_gic_init(vm->gic));
 	check("map", am_gic_map(vm->gic, vm->bus));
 	if (cfg->with_its) {
-		vm->its = (struct am_frame){.ops = &no_its_ops, .name = "GITS", .size = 0x20000};
-		check("its", am_bus_add(vm->bus, GITS_BASE_GPA, &vm->its));
+		struct am_its_config its = {
+		    .ops = {.read = vm_read, .write = vm_write}, .opaque = vm, .bus = vm->bus};
+
+		check("its", am_its_create(vm->gic, &its, &vm->its));
+		check("its base", am_its_set_base(vm->its, GITS_BASE_GPA));
 	}
 	for (unsigned i = 0; i < (unsigned)cfg->nr_vcpus; i++) {
 		am_gic_icc_write(vm->gic, i, ICC_PMR, 0xff);
@@ -192,12 +201,38 @@ static int impl_deliver(void *p, int vcpu)
 
 static int impl_msi(void *p, vu64 doorbell, unsigned devid, unsigned event)
 {
+	struct vm *vm = p;
+
+	return am_gic_msi(vm->gic, doorbell, true, devid, event);
+}
+
+static int impl_save(void *p)
+{
+	struct vm *vm = p;
+
+	return am_its_save_tables(vm->its);
+}
+
+static int impl_restore(void *p)
+{
+	struct vm *vm = p;
+
+	return am_its_restore_tables(vm->its);
+}
+
+static int impl_reset(void *p)
+{
+	struct vm *vm = p;
+
+	am_its_reset(vm->its);
 	return 0;
 }
 
-static int impl_none(void *p)
+static int impl_save_pending(void *p)
 {
-	return -1;
+	struct vm *vm = p;
+
+	return am_gic_set_attr(vm->gic, AM_GIC_GRP_CTRL, 3, 0);
 }
 
 static void *impl_ram(void *p, vu64 gpa)
@@ -221,6 +256,7 @@ static void impl_mem(void *p, struct mem_stats *m)
 	    .heap_bytes = heap_bytes,
 	    .heap_req = heap_req,
 	    .sz_irq = sizeof(struct gic_block) / 32,
+	    .sz_ite = sizeof(its_word),
 	    .sz_vcpu = sizeof(struct gic_cpu),
 	    .sz_dev = sizeof(struct am_gic),
 	};
@@ -237,10 +273,10 @@ static const struct vgic_impl impl = {
     .msi = impl_msi,
     .sgi1r = impl_sgi1r,
     .deliver = impl_deliver,
-    .its_save = impl_none,
-    .its_restore = impl_none,
-    .its_reset = impl_none,
-    .lpi_save_pending = impl_none,
+    .its_save = impl_save,
+    .its_restore = impl_restore,
+    .its_reset = impl_reset,
+    .lpi_save_pending = impl_save_pending,
     .ram = impl_ram,
     .quiesce = impl_nothing,
     .mem = impl_mem,

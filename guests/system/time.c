@@ -217,10 +217,14 @@ static u64 take_sgis(u64 want)
 
 	this_cpu->on_irq = on_sgi;
 	gic_enable(5, 0x80);
-	irq_unmask();
-	while (sgis[n] < want)
-		asm volatile("wfi" : : : "memory");
+	/* Masked between the look and the WFI, or the last one could be taken there. */
 	irq_mask();
+	while (sgis[n] < want) {
+		asm volatile("wfi" : : : "memory");
+		irq_unmask();
+		isb();
+		irq_mask();
+	}
 	return sgis[n];
 }
 

@@ -457,7 +457,6 @@ void its_coll_delete(struct am_its *its, unsigned icid)
 	if (coll->nr_events)
 		events_of(its, icid, false);
 	coll_unlink(its, coll);
-	its_forget(its);
 }
 
 void its_delete_colls(struct am_its *its)

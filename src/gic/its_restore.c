@@ -192,10 +192,26 @@ static int restore_collections(struct am_its *its)
 	return err < 0 ? err : 0;
 }
 
+/* What is allowed, but cannot be meant: the order of a restore is KVM's documented one. */
+static void check_order(struct am_its *its)
+{
+	if (atomic_load_explicit(&its->enabled, memory_order_relaxed))
+		bad("the ITS is enabled before its tables are restored", its->number, 0);
+	for (unsigned n = 0; n < 2; n++)
+		if (!(its_baser(its, n) & BASER_VALID))
+			bad(n == ITS_DEVICES ? "GITS_BASER0 is not valid: no devices"
+					     : "GITS_BASER1 is not valid: no collections",
+			    its_baser(its, n), 0);
+	if (!(atomic_load(&its->gic->propbaser) & AM_MASK(51, 12)))
+		bad("GICR_PROPBASER has no address yet", its->number, 0);
+}
+
 int its_restore(struct am_its *its)
 {
-	int err = restore_collections(its);
+	int err;
 
+	check_order(its);
+	err = restore_collections(its);
 	if (!err)
 		err = restore_devices(its);
 	if (err) {

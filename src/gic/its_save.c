@@ -145,7 +145,6 @@ static bool next_entry(struct am_its *its, uint32_t id, struct place *p)
 		*p = (struct place){entry, id};
 		return true;
 	}
-	p->entry = 0;
 	if (!its_entry(its, ITS_DEVICES, id, &entry))
 		return false;
 	*p = (struct place){entry, id};

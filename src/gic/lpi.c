@@ -384,12 +384,16 @@ void gic_lpi_enable(struct gic_cpu *cpu, bool enable)
 
 /* ---- saving ---- */
 
-enum { SAVE_SLOTS = 16, SAVE_BYTES = GIC_LPI_CHUNK / 8 };
+enum {
+	SAVE_SLOTS = 32,
+	SAVE_CHUNKS = 4, /* at once */
+	SAVE_BYTES = SAVE_CHUNKS * GIC_LPI_CHUNK / 8,
+};
 
-/* The part of some targets' pending tables that has a chunk's LPIs: which are there, and latched.
- */
+/* The parts of some targets' pending tables that have some LPIs: which are there, and latched. */
 struct save {
 	unsigned used;
+	uint8_t slot_of[AM_GIC_MAX_VCPUS]; /* plus 1; 0: none */
 	uint16_t target[SAVE_SLOTS];
 	uint8_t mapped[SAVE_SLOTS][SAVE_BYTES], latched[SAVE_SLOTS][SAVE_BYTES];
 };
@@ -422,65 +426,62 @@ static void slot_write(struct gic_lpis *lpis, const struct gic_cpu *cpu, unsigne
 
 static void save_flush(struct am_gic *gic, struct gic_lpis *lpis, struct save *s, unsigned chunk)
 {
-	for (unsigned i = 0; i < s->used; i++)
+	for (unsigned i = 0; i < s->used; i++) {
 		slot_write(lpis, gic->cpus[s->target[i]], chunk, s->mapped[i], s->latched[i]);
+		s->slot_of[s->target[i]] = 0;
+	}
 	s->used = 0;
 }
 
-static unsigned save_slot(struct am_gic *gic, struct gic_lpis *lpis, struct save *s, unsigned chunk,
+/* @first is the first chunk of those that are saved together. */
+static unsigned save_slot(struct am_gic *gic, struct gic_lpis *lpis, struct save *s, unsigned first,
 			  unsigned target)
 {
-	unsigned slot = 0;
-
-	while (slot < s->used && s->target[slot] != target)
-		slot++;
-	if (slot < s->used)
-		return slot;
-	if (slot == SAVE_SLOTS) {
-		save_flush(gic, lpis, s, chunk);
-		slot = 0;
-	}
-	s->target[slot] = (uint16_t)target;
-	memset(s->mapped[slot], 0, SAVE_BYTES);
-	memset(s->latched[slot], 0, SAVE_BYTES);
-	s->used = slot + 1;
-	return slot;
+	if (s->used == SAVE_SLOTS)
+		save_flush(gic, lpis, s, first);
+	s->target[s->used] = (uint16_t)target;
+	memset(s->mapped[s->used], 0, SAVE_BYTES);
+	memset(s->latched[s->used], 0, SAVE_BYTES);
+	s->slot_of[target] = (uint8_t)(s->used + 1);
+	return s->used++;
 }
 
 static void save_chunk(struct am_gic *gic, struct gic_lpis *lpis, struct save *s, unsigned chunk)
 {
 	struct gic_lpi_chunk *c = chunk_get(lpis, chunk);
-	unsigned slot = 0;
+	unsigned first = chunk / SAVE_CHUNKS * SAVE_CHUNKS;
+	unsigned byte = (chunk - first) * (GIC_LPI_CHUNK / 8);
 
-	for (unsigned i = 0; i < GIC_LPI_CHUNK; i++) {
+	for (unsigned i = 0; c && i < GIC_LPI_CHUNK; i++) {
 		struct gic_irq *irq = &c->block[i / 32].irq[i % 32];
-		unsigned target = lpi_target(irq);
+		unsigned target = lpi_target(irq), slot;
+		uint8_t bit = (uint8_t)(1u << i % 8);
 
-		if (!c->refs[i] || target == GIC_LIMBO)
+		if (!c->refs[i] || target >= AM_GIC_MAX_VCPUS)
 			continue;
-		/* Neighbours often have the same target, or the next. */
-		if (slot >= s->used || s->target[slot] != target)
-			slot = slot + 1 < s->used && s->target[slot + 1] == target
-				   ? slot + 1
-				   : save_slot(gic, lpis, s, chunk, target);
-		s->mapped[slot][i / 8] |= (uint8_t)(1u << i % 8);
+		slot = s->slot_of[target];
+		slot = am_likely(slot) ? slot - 1 : save_slot(gic, lpis, s, first, target);
+		s->mapped[slot][byte + i / 8] |= bit;
 		if (gic_irq_flags(irq) & GIC_LATCH)
-			s->latched[slot][i / 8] |= (uint8_t)(1u << i % 8);
+			s->latched[slot][byte + i / 8] |= bit;
 	}
-	save_flush(gic, lpis, s, chunk);
 }
 
 int gic_lpi_save_pending(struct am_gic *gic)
 {
 	struct gic_lpis *lpis = gic_lpis_get(gic);
-	struct save s = {.used = 0};
+	struct save s;
 
 	if (!lpis)
 		return 0;
+	s.used = 0;
+	memset(s.slot_of, 0, sizeof(s.slot_of));
 	am_lock(&lpis->lock);
-	for (unsigned i = 0; i < GIC_NR_LPI_CHUNKS; i++)
-		if (chunk_get(lpis, i))
-			save_chunk(gic, lpis, &s, i);
+	for (unsigned i = 0; i < GIC_NR_LPI_CHUNKS; i++) {
+		save_chunk(gic, lpis, &s, i);
+		if (i % SAVE_CHUNKS == SAVE_CHUNKS - 1)
+			save_flush(gic, lpis, &s, i - i % SAVE_CHUNKS);
+	}
 	am_unlock(&lpis->lock);
 	return 0;
 }

@@ -7,7 +7,8 @@
  * there, the queue of what can be delivered, and the CPU interface; so taking, finishing or
  * injecting an interrupt takes one lock. Only moving an SPI takes two:
  *
- *     config (addresses, regions, vCPUs being added)
+ *     config (addresses, regions, vCPUs being added); am_its.lock (its.h)
+ *       `- gic_lpis.lock (lpi.h)
  *       `- gic_cpu.lock, the smaller vCPU number first, limbo last
  *            `- whatever irq_line_changed takes
  *
