@@ -194,9 +194,12 @@ static bool in_use(struct vm *vm, int fd, int64_t id)
 				irqfd_remove(vm, p);
 				continue;
 			}
+			/* Somebody else's number now. What was let go before has nothing left to
+			 * take. */
 			if (f->fd == fd) {
 				f->fd = -1;
-				event_arrived(vm, f);
+				if (f->held >= 0)
+					event_arrived(vm, f);
 			}
 			p = &f->next;
 		}

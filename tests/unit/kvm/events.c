@@ -326,6 +326,31 @@ static void irqfd_closed(void **state)
 	close(after);
 }
 
+/* The number of one that was closed and has raised its interrupt: nothing is raised twice. */
+static void irqfd_number_again(void **state)
+{
+	struct machine m;
+
+	machine_create(&m, 1, true);
+	for (int n = 0; n < 100; n++) {
+		int e = new_event(), other = fcntl(e, F_DUPFD_CLOEXEC, 0), again;
+
+		assert_int_equal(irqfd(&m, e, 0, 0, 0), 0);
+		close(e);
+		signal_event(other);
+		assert_true(becomes(&m, latches, 1));
+		gic_set(&m, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, 0x204, 0);
+		again = new_event();
+		assert_int_equal(again, e);
+		assert_int_equal(irqfd(&m, again, 1, 0, 0), 0);
+		assert_int_equal(latches(&m), 0);
+		assert_int_equal(irqfd(&m, again, 1, KVM_IRQFD_FLAG_DEASSIGN, 0), 0);
+		close(again);
+		close(other);
+	}
+	machine_destroy(&m);
+}
+
 /* Closed here and alive elsewhere: it goes on. */
 static void irqfd_elsewhere(void **state)
 {
@@ -640,14 +665,14 @@ static void coalesced_zones_end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(ioeventfd_errors),	   cmocka_unit_test(ioeventfd_matches),
-	    cmocka_unit_test(ioeventfd_lives),	   cmocka_unit_test(irqfd_errors),
-	    cmocka_unit_test(irqfd_raises),	   cmocka_unit_test(irqfd_deassigned),
-	    cmocka_unit_test(irqfd_closed),	   cmocka_unit_test(irqfd_elsewhere),
-	    cmocka_unit_test(irqfd_resamples),	   cmocka_unit_test(routing_errors),
-	    cmocka_unit_test(routing_routes),	   cmocka_unit_test(messages_need_an_its),
-	    cmocka_unit_test(coalesced_collects),  cmocka_unit_test(coalesced_fills),
-	    cmocka_unit_test(coalesced_zones_end),
+	    cmocka_unit_test(ioeventfd_errors),	    cmocka_unit_test(ioeventfd_matches),
+	    cmocka_unit_test(ioeventfd_lives),	    cmocka_unit_test(irqfd_errors),
+	    cmocka_unit_test(irqfd_raises),	    cmocka_unit_test(irqfd_deassigned),
+	    cmocka_unit_test(irqfd_closed),	    cmocka_unit_test(irqfd_number_again),
+	    cmocka_unit_test(irqfd_elsewhere),	    cmocka_unit_test(irqfd_resamples),
+	    cmocka_unit_test(routing_errors),	    cmocka_unit_test(routing_routes),
+	    cmocka_unit_test(messages_need_an_its), cmocka_unit_test(coalesced_collects),
+	    cmocka_unit_test(coalesced_fills),	    cmocka_unit_test(coalesced_zones_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
