@@ -9,6 +9,19 @@
 
 /* ---- First run ---- */
 
+/* A layout that is not right ends the VM. A GICv2 is initialised by this, if nothing else did. */
+static int map_gic(struct vm *vm, struct am_gic *gic)
+{
+	bool was_ready = am_gic_initialized(gic);
+	int err = am_gic_map(gic, vm->bus);
+
+	if (!err && !was_ready)
+		err = vm_default_routes(vm);
+	if (err && !vm->keep_failed)
+		atomic_store(&vm->dead, true);
+	return err;
+}
+
 int vcpu_first_run(struct vcpu *v)
 {
 	struct vm *vm = v->vm;
@@ -20,14 +33,8 @@ int vcpu_first_run(struct vcpu *v)
 	struct am_gic *gic = vm_gic(vm);
 
 	if (gic) {
-		bool was_ready = am_gic_initialized(gic);
-
-		err = am_gic_map(gic, vm->bus);
-		if (!err && !was_ready)
-			err = vm_default_routes(vm);
-		if (err && !vm->keep_failed)
-			atomic_store(&vm->dead, true);
-		else if (atomic_load(&vm->timer_ppi[0]) == atomic_load(&vm->timer_ppi[1]))
+		err = map_gic(vm, gic);
+		if (!err && atomic_load(&vm->timer_ppi[0]) == atomic_load(&vm->timer_ppi[1]))
 			err = -EINVAL;
 	}
 	if (!err) {
