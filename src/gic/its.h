@@ -48,7 +48,7 @@ enum {
  * An event in a word: what it is mapped to, and what follows from its collection. Zero: there is no
  * such event.
  */
-#define EVENT_INTID(w)	  ((unsigned)((w)&0xffff))
+#define EVENT_INTID(w)	  ((unsigned)((w)&0xffff)) /* or, below 8192, see its_intid() */
 #define EVENT_ICID(w)	  ((unsigned)((w) >> 16 & 0xffff))
 #define EVENT_CPU(w)	  ((unsigned)((w) >> 32 & 0x3ff)) /* the collection's target, or ITS_NO_CPU */
 #define EVENT_CPU_SHIFT	  32
@@ -110,6 +110,8 @@ struct am_its {
 	_Atomic(uint32_t) cwriter, creadr;
 
 	/* [lock] */
+	uint32_t *far; /* INTIDs beyond those that there are: see its_intid() */
+	unsigned nr_far;
 	struct its_coll *colls[ITS_NR_CHUNKS];
 	uint32_t first_coll, last_coll;
 	struct its_pool pool[ITS_POOLS];
@@ -191,8 +193,10 @@ uint64_t its_event(const struct its_device *dev, uint32_t event);
 its_word *its_event_make(struct am_its *its, struct its_device *dev, uint32_t event);
 /*
  * Maps an event that is not mapped, to a collection that exists: -ENOMEM, -EFAULT (gic_lpi_map).
+ * @intid: any from 8192 up. As in KVM, one beyond 65535 is nothing that a guest could map, but can
+ * be restored: its messages reach nobody.
  */
-int its_event_map(struct am_its *its, struct its_device *dev, uint32_t event, unsigned intid,
+int its_event_map(struct am_its *its, struct its_device *dev, uint32_t event, uint32_t intid,
 		  unsigned icid);
 /* Moves it to another collection. */
 void its_event_move(struct am_its *its, struct its_device *dev, uint32_t event, unsigned icid);
@@ -214,6 +218,14 @@ void its_coll_move(struct am_its *its, unsigned icid, unsigned cpu);
 /* Its events stay, without a collection. */
 void its_coll_delete(struct am_its *its, unsigned icid);
 void its_delete_colls(struct am_its *its);
+
+/* The event's INTID: one beyond 65535 is in its->far, at the number that is in the word. */
+static inline uint32_t its_intid(const struct am_its *its, uint64_t w)
+{
+	unsigned intid = EVENT_INTID(w);
+
+	return am_likely(intid >= GIC_FIRST_LPI) ? intid : its->far[intid];
+}
 
 /* All translations that KVM would have cached are forgotten. */
 void its_forget(struct am_its *its);

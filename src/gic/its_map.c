@@ -96,6 +96,7 @@ void its_map_finish(struct am_its *its)
 		next = slab->next;
 		map_free(its, slab, slab->size);
 	}
+	map_free(its, its->far, GIC_FIRST_LPI * sizeof(*its->far));
 	for (unsigned i = 0; i < ITS_NR_CHUNKS; i++) {
 		map_free(its, atomic_load_explicit(&its->devs[i], memory_order_relaxed),
 			 ITS_CHUNK * sizeof(struct its_device));
@@ -240,6 +241,7 @@ void its_unmap_devices(struct am_its *its)
 {
 	for (uint32_t id = 0; (id = its_next_device(its, id)) < ITS_NR_IDS; id++)
 		its_device_unmap(its, id);
+	its->nr_far = its->far != NULL;
 	its_forget(its);
 }
 
@@ -300,7 +302,33 @@ static uint64_t word_make(unsigned intid, unsigned icid, unsigned cpu)
 	return intid | (uint64_t)icid << 16 | (uint64_t)cpu << EVENT_CPU_SHIFT | EVENT_HAS_COLL;
 }
 
-int its_event_map(struct am_its *its, struct its_device *dev, uint32_t event, unsigned intid,
+/* The number by which a word knows an INTID beyond 65535; 0: there are too many. */
+static unsigned far_number(struct am_its *its, uint32_t intid)
+{
+	if (!its->far) {
+		its->far = map_alloc(its, GIC_FIRST_LPI * sizeof(*its->far));
+		its->nr_far = 1;
+	}
+	if (!its->far || its->nr_far == GIC_FIRST_LPI)
+		return 0;
+	its->far[its->nr_far] = intid;
+	return its->nr_far++;
+}
+
+static int lpi_map(struct am_its *its, uint32_t *intid, struct gic_cpu *to)
+{
+	int err;
+
+	if (am_likely(*intid < GIC_FIRST_LPI + GIC_NR_LPIS))
+		return gic_lpi_map(its->gic, *intid, to);
+	err = gic_lpi_check_far(its->gic, *intid, to);
+	if (err)
+		return err;
+	*intid = far_number(its, *intid);
+	return *intid ? 0 : -ENOMEM;
+}
+
+int its_event_map(struct am_its *its, struct its_device *dev, uint32_t event, uint32_t intid,
 		  unsigned icid)
 {
 	its_word *word = its_event_make(its, dev, event);
@@ -309,7 +337,7 @@ int its_event_map(struct am_its *its, struct its_device *dev, uint32_t event, un
 
 	if (!word)
 		return -ENOMEM;
-	err = gic_lpi_map(its->gic, intid, its_cpu(its, coll->cpu));
+	err = lpi_map(its, &intid, its_cpu(its, coll->cpu));
 	if (err)
 		return err;
 	coll->nr_events++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading the tables that its_save.c wrote, or that somebody else made up: every entry is checked,
- * and after an error the ITS is empty. The trace says which rule was broken.
+ * and after an error an ITS that was empty is empty again. The trace says which rule was broken.
  */
 #include "gic/its.h"
 
@@ -94,7 +94,7 @@ static int each_ite(struct walk *w, uint32_t event, uint64_t entry)
 
 	if (!intid)
 		return 1;
-	if (intid < GIC_FIRST_LPI || intid >= GIC_FIRST_LPI + GIC_NR_LPIS)
+	if (intid < GIC_FIRST_LPI)
 		return bad("event's INTID is no LPI", entry, -EINVAL);
 	if (event + next >= 1u << bits)
 		return bad("event's successor is beyond the ITT", entry, -EINVAL);
@@ -212,11 +212,12 @@ int its_restore(struct am_its *its)
 
 	check_order(its);
 	err = restore_collections(its);
-	if (!err)
+	if (!err) {
 		err = restore_devices(its);
-	if (err) {
-		its_unmap_devices(its);
-		its_delete_colls(its);
+		if (err)
+			its_unmap_devices(its);
 	}
+	if (err)
+		its_delete_colls(its);
 	return err;
 }

@@ -95,11 +95,11 @@ static inline void run_add(struct run *r, uint64_t ipa, uint64_t entry)
 
 /* ---- the tables ---- */
 
-static inline uint64_t ite(uint64_t w, uint64_t next)
+static inline uint64_t ite(const struct am_its *its, uint64_t w, uint64_t next)
 {
 	if (!(w & EVENT_HAS_COLL))
 		return 0;
-	return (next < ITE_MAX_NEXT ? next : ITE_MAX_NEXT) << 48 | (uint64_t)EVENT_INTID(w) << 16 |
+	return (next < ITE_MAX_NEXT ? next : ITE_MAX_NEXT) << 48 | (uint64_t)its_intid(its, w) << 16 |
 	       EVENT_ICID(w);
 }
 
@@ -120,13 +120,13 @@ static int save_itt(struct am_its *its, const struct its_device *dev)
 				continue;
 			if (pending)
 				run_add(&r, dev->itt + (uint64_t)last * ITS_ENTRY,
-					ite(pending, event + i - last));
+					ite(its, pending, event + i - last));
 			pending = w;
 			last = event + i;
 		}
 	}
 	if (pending)
-		run_add(&r, dev->itt + (uint64_t)last * ITS_ENTRY, ite(pending, 0));
+		run_add(&r, dev->itt + (uint64_t)last * ITS_ENTRY, ite(its, pending, 0));
 	run_write(&r);
 	return r.gone ? -EFAULT : 0;
 }

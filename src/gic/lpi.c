@@ -69,6 +69,27 @@ void gic_lpis_destroy(struct am_gic *gic)
 
 /* ---- mapping ---- */
 
+/*
+ * As in KVM, an LPI that waits to be taken outlives its last event: it is still taken, and an event
+ * that maps it meanwhile finds it as it is.
+ */
+static bool lpi_waits(unsigned flags)
+{
+	return (flags & (GIC_LATCH | GIC_ENABLED)) == (GIC_LATCH | GIC_ENABLED);
+}
+
+static struct gic_lpi_chunk *chunk_of(struct gic_lpis *lpis, unsigned intid)
+{
+	return atomic_load_explicit(&lpis->chunk[(intid - GIC_FIRST_LPI) / GIC_LPI_CHUNK],
+				    memory_order_relaxed);
+}
+
+/* Mapped, or waiting. [lpis->lock] */
+static bool lpi_exists(const struct gic_lpi_chunk *c, unsigned i)
+{
+	return c->refs[i] || lpi_waits(gic_irq_flags(&c->block[i / 32].irq[i % 32]));
+}
+
 /* [lpis->lock] */
 static struct gic_lpi_chunk *chunk_make(struct am_gic *gic, struct gic_lpis *lpis, unsigned i)
 {
@@ -102,7 +123,7 @@ static void lpi_configure(struct gic_cpu *cpu, struct gic_irq *irq, unsigned byt
 		       clear | (byte & 1 ? 0 : GIC_ENABLED));
 }
 
-/* An LPI without flags is in no queue: it can be put anywhere. [lpis->lock] */
+/* An LPI that is not latched is in no queue: it can be put anywhere. [lpis->lock] */
 static void lpi_place(struct am_gic *gic, struct gic_irq *irq, struct gic_cpu *to)
 {
 	struct gic_cpu *from;
@@ -116,21 +137,39 @@ static void lpi_place(struct am_gic *gic, struct gic_irq *irq, struct gic_cpu *t
 	am_unlock(&from->lock);
 }
 
+/* An LPI's byte of the configuration table and the one that has its bit of the pending table. */
+static int lpi_bytes(struct am_gic *gic, uint32_t intid, const struct gic_cpu *to, uint8_t *config,
+		     uint8_t *pending)
+{
+	struct gic_lpis *lpis = gic_lpis_get(gic);
+
+	*pending = 0;
+	if (!lpi_read(lpis, config_address(gic) + intid - GIC_FIRST_LPI, config, 1))
+		return -EFAULT;
+	return to && !lpi_read(lpis, pending_address(to) + intid / 8, pending, 1) ? -EFAULT : 0;
+}
+
+int gic_lpi_check_far(struct am_gic *gic, uint32_t intid, const struct gic_cpu *to)
+{
+	uint8_t config, pending;
+
+	return lpi_bytes(gic, intid, to, &config, &pending);
+}
+
 /* Makes a new LPI what guest memory says. [lpis->lock] */
 static int lpi_begin(struct am_gic *gic, struct gic_lpis *lpis, struct gic_irq *irq,
 		     struct gic_cpu *to)
 {
 	unsigned set = GIC_GROUP1 | GIC_EDGE;
-	uint8_t config, pending = 0, bit = (uint8_t)(1u << irq->intid % 8);
-	uint64_t at = 0;
+	uint8_t config, pending, bit = (uint8_t)(1u << irq->intid % 8);
+	int err = lpi_bytes(gic, irq->intid, to, &config, &pending);
 
-	if (!lpi_read(lpis, config_address(gic) + irq->intid - GIC_FIRST_LPI, &config, 1))
-		return -EFAULT;
+	if (err)
+		return err;
 	if (to) {
-		at = pending_address(to) + irq->intid / 8;
-		if (!lpi_read(lpis, at, &pending, 1))
-			return -EFAULT;
 		if (pending & bit) {
+			uint64_t at = pending_address(to) + irq->intid / 8;
+
 			set |= GIC_LATCH;
 			pending ^= bit;
 			if (!lpis->ops.write(lpis->opaque, at, &pending, 1))
@@ -158,7 +197,7 @@ int gic_lpi_map(struct am_gic *gic, unsigned intid, struct gic_cpu *to)
 	c = chunk_make(gic, lpis, n / GIC_LPI_CHUNK);
 	if (c && c->refs[i] != GIC_LPI_MAX_REFS) {
 		err = 0;
-		if (!c->refs[i])
+		if (!lpi_exists(c, i))
 			err = lpi_begin(gic, lpis, &c->block[i / 32].irq[i % 32], to);
 		if (!err)
 			c->refs[i]++;
@@ -167,16 +206,31 @@ int gic_lpi_map(struct am_gic *gic, unsigned intid, struct gic_cpu *to)
 	return err;
 }
 
+/* The last event has gone. KVM's queues are empty while the distributor is off. */
+static void lpi_end(struct am_gic *gic, struct gic_irq *irq)
+{
+	struct gic_cpu *cpu = gic_irq_lock(gic, irq);
+
+	if (cpu == &gic->limbo || !lpi_waits(gic_irq_flags(irq)) ||
+	    !atomic_load_explicit(&gic->enabled, memory_order_relaxed)) {
+		gic_irq_change(cpu, irq, 0, 0xff);
+		gic_cpu_update(cpu);
+	}
+	am_unlock(&cpu->lock);
+}
+
 void gic_lpi_unmap(struct am_gic *gic, unsigned intid)
 {
 	struct gic_lpis *lpis = gic_lpis_get(gic);
-	unsigned n = intid - GIC_FIRST_LPI, i = n % GIC_LPI_CHUNK;
-	struct gic_lpi_chunk *c =
-	    atomic_load_explicit(&lpis->chunk[n / GIC_LPI_CHUNK], memory_order_relaxed);
+	unsigned i = intid % GIC_LPI_CHUNK;
+	struct gic_lpi_chunk *c;
 
+	if (intid < GIC_FIRST_LPI)
+		return;
+	c = chunk_of(lpis, intid);
 	am_lock(&lpis->lock);
 	if (!--c->refs[i])
-		gic_irq_update(gic, &c->block[i / 32].irq[i % 32], 0, 0xff);
+		lpi_end(gic, &c->block[i / 32].irq[i % 32]);
 	am_unlock(&lpis->lock);
 }
 
@@ -187,6 +241,8 @@ void gic_lpi_move(struct am_gic *gic, unsigned intid, struct gic_cpu *to)
 	struct gic_lpis *lpis = gic_lpis_get(gic);
 	struct gic_irq *irq = gic_lpi_irq(gic, intid);
 
+	if (!irq)
+		return;
 	am_lock(&lpis->lock);
 	if (lpi_target(irq) != to->id)
 		gic_irq_move(gic, irq, to, to->id);
@@ -195,7 +251,17 @@ void gic_lpi_move(struct am_gic *gic, unsigned intid, struct gic_cpu *to)
 
 void gic_lpi_clear(struct am_gic *gic, unsigned intid)
 {
-	gic_irq_update(gic, gic_lpi_irq(gic, intid), 0, GIC_LATCH);
+	struct gic_irq *irq = gic_lpi_irq(gic, intid);
+
+	if (irq)
+		gic_irq_update(gic, irq, 0, GIC_LATCH);
+}
+
+/* An LPI without events that waits no more is gone. The lock is held. [lpis->lock] */
+static void lpi_forget(struct gic_cpu *cpu, const struct gic_lpi_chunk *c, struct gic_irq *irq)
+{
+	if (!c->refs[irq->intid % GIC_LPI_CHUNK] && !lpi_waits(gic_irq_flags(irq)))
+		gic_irq_change(cpu, irq, 0, 0xff);
 }
 
 void gic_lpi_invalidate(struct am_gic *gic, unsigned intid)
@@ -212,6 +278,7 @@ void gic_lpi_invalidate(struct am_gic *gic, unsigned intid)
 		cpu = gic_irq_lock(gic, irq);
 		if (gic_irq_flags(irq) & GIC_GROUP1)
 			lpi_configure(cpu, irq, config, 0, 0);
+		lpi_forget(cpu, chunk_of(lpis, intid), irq);
 		gic_cpu_update(cpu);
 		am_unlock(&cpu->lock);
 	}
@@ -253,7 +320,7 @@ static void chunk_walk(struct am_gic *gic, struct gic_lpi_chunk *c, unsigned tar
 	for (unsigned i = 0; i < n; i++) {
 		struct gic_irq *irq = &c->block[i / 32].irq[i % 32];
 
-		if (!c->refs[i] || lpi_target(irq) != target)
+		if (!lpi_exists(c, i) || lpi_target(irq) != target)
 			continue;
 		if (!held || !gic_irq_lives_at(irq, held)) {
 			if (held) {
@@ -263,6 +330,7 @@ static void chunk_walk(struct am_gic *gic, struct gic_lpi_chunk *c, unsigned tar
 			held = gic_irq_lock(gic, irq);
 		}
 		w->each(held, irq, w, i);
+		lpi_forget(held, c, irq);
 	}
 	if (held) {
 		gic_cpu_update(held);
@@ -326,7 +394,7 @@ void gic_lpi_move_all(struct am_gic *gic, struct gic_cpu *from, struct gic_cpu *
 		for (unsigned i = 0; i < GIC_LPI_CHUNK; i++) {
 			struct gic_irq *irq = &c->block[i / 32].irq[i % 32];
 
-			if (c->refs[i] && lpi_target(irq) == from->id)
+			if (lpi_exists(c, i) && lpi_target(irq) == from->id)
 				gic_irq_move(gic, irq, to, to->id);
 		}
 		am_unlock(&lpis->lock);
@@ -457,7 +525,7 @@ static void save_chunk(struct am_gic *gic, struct gic_lpis *lpis, struct save *s
 		unsigned target = lpi_target(irq), slot;
 		uint8_t bit = (uint8_t)(1u << i % 8);
 
-		if (!c->refs[i] || target >= AM_GIC_MAX_VCPUS)
+		if (!lpi_exists(c, i) || target >= AM_GIC_MAX_VCPUS)
 			continue;
 		slot = s->slot_of[target];
 		slot = am_likely(slot) ? slot - 1 : save_slot(gic, lpis, s, first, target);

@@ -7,8 +7,9 @@
  * table of a redistributor holds their latches while they are not mapped.
  *
  * There are none until the GIC has an ITS. Then they are found by INTID, 256 at a time, which are
- * allocated when the first of them is mapped and stay. An LPI that is not mapped has no flags at
- * all, so whoever has its home's lock sees that it is not there.
+ * allocated when the first of them is mapped and stay. An LPI that was never mapped has no flags,
+ * so whoever has its home's lock sees that it is not there; one whose last event is unmapped while it
+ * waits to be taken is still taken, as in KVM, and then is like one that does not wait.
  *
  * gic_lpis.lock comes between an ITS's lock and those of vCPUs. It protects who is mapped, and what
  * is read from guest memory from being applied in another order.
@@ -73,6 +74,11 @@ void gic_lpis_destroy(struct am_gic *gic);
  * -EFAULT: its configuration or pending state cannot be read; -ENOMEM.
  */
 int gic_lpi_map(struct am_gic *gic, unsigned intid, struct gic_cpu *to);
+/*
+ * The same for an INTID that is none of this GIC's: -EFAULT, or 0, and nothing exists. Others of
+ * these functions do nothing for an @intid below 8192, as which such an LPI is known (its_map.c).
+ */
+int gic_lpi_check_far(struct am_gic *gic, uint32_t intid, const struct gic_cpu *to);
 void gic_lpi_unmap(struct am_gic *gic, unsigned intid);
 void gic_lpi_move(struct am_gic *gic, unsigned intid, struct gic_cpu *to);
 void gic_lpi_clear(struct am_gic *gic, unsigned intid);

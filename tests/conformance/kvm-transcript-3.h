@@ -493,14 +493,20 @@ static void a_its_tables(void)
 	by_guest = 0;
 }
 
+#include "kvm-transcript-4.h"
+#include "kvm-transcript-5.h"
+
 int main(int argc, char **argv)
 {
 	static const struct { const char *n; void (*f)(void); } A[] = {
 		{ "ipa", a_ipa }, { "caps", a_caps }, { "has_attr", a_has_attr }, { "redist", a_redist },
 		{ "reset", a_reset }, { "its_regs", a_its_regs }, { "its_tables", a_its_tables },
+		{ "its_corrupt", a_its_corrupt }, { "delivery", a_delivery }, { "walks", a_walks },
 	};
 	struct sigaction sa = { .sa_handler = on_alarm };
 	sigaction(SIGALRM, &sa, NULL);
+	if (getenv("WALKS")) walks = atoi(getenv("WALKS"));
+	if (getenv("STEPS")) walk_steps = atoi(getenv("STEPS"));
 	outdir = argc > 1 ? argv[1] : ".";
 	kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (kvm < 0) { perror("/dev/kvm"); return 1; }

@@ -64,11 +64,19 @@ static void lpi_read_config(int n)
 	m.lpi[n].priority = *config_of(8192 + n) & 0xfc;
 }
 
+/* One that waits to be taken outlives its last event. */
+static bool lpi_exists(int n)
+{
+	return m.lpi[n].refs || (m.lpi[n].pending && m.lpi[n].enabled);
+}
+
 static void lpi_ref(int intid, int cpu)
 {
 	int n = intid - 8192;
+	bool there = lpi_exists(n);
 
-	if (m.lpi[n].refs++)
+	m.lpi[n].refs++;
+	if (there)
 		return;
 	m.lpi[n].cpu = cpu;
 	m.lpi[n].pending = false; /* the tables in memory are empty */
@@ -79,8 +87,9 @@ static void lpi_unref(int intid)
 {
 	int n = intid - 8192;
 
-	if (!--m.lpi[n].refs)
-		m.lpi[n].pending = false;
+	m.lpi[n].refs--;
+	if (!lpi_exists(n) || m.lpi[n].cpu == NONE)
+		m.lpi[n].pending &= m.lpi[n].refs != 0;
 }
 
 static void forget(void)
@@ -275,8 +284,10 @@ static void do_event(void)
 static void invalidate_all(int cpu)
 {
 	for (int n = 0; n < LPIS; n++)
-		if (m.lpi[n].refs && m.lpi[n].cpu == cpu)
+		if (lpi_exists(n) && m.lpi[n].cpu == cpu) {
 			lpi_read_config(n);
+			m.lpi[n].pending &= lpi_exists(n);
+		}
 }
 
 static void do_wide(void)
@@ -293,7 +304,7 @@ static void do_wide(void)
 	if (from < CPUS && to < CPUS && from != to)
 		forget();
 	for (int n = 0; n < LPIS && from < CPUS && to < CPUS; n++)
-		if (m.lpi[n].refs && m.lpi[n].cpu == (int)from)
+		if (lpi_exists(n) && m.lpi[n].cpu == (int)from)
 			m.lpi[n].cpu = (int)to;
 }
 
@@ -313,7 +324,7 @@ static void do_register(void)
 		if (!m.lpis_on[cpu])
 			forget();
 		for (int i = 0; i < LPIS; i++) /* on: its pending table is empty */
-			if (m.lpi[i].refs && m.lpi[i].cpu == (int)cpu)
+			if (m.lpi[i].cpu == (int)cpu)
 				m.lpi[i].pending = false;
 		break;
 	case 1:
@@ -326,8 +337,10 @@ static void do_register(void)
 		break;
 	case 2:
 		wr(&b, gicr + 0xa0, 8, 8192 + n);
-		if (m.lpis_on[cpu] && m.lpi[n].refs)
+		if (m.lpis_on[cpu] && lpi_exists((int)n)) {
 			lpi_read_config((int)n);
+			m.lpi[n].pending &= lpi_exists((int)n);
+		}
 		break;
 	case 3:
 		wr(&b, gicr + 0xb0, 8, 0);
@@ -348,7 +361,7 @@ static void take_one(void)
 	int best = 0xf8, n = (int)intid - 8192;
 
 	for (int i = 0; i < LPIS; i++)
-		if (m.lpi[i].refs && m.lpi[i].cpu == (int)cpu && m.lpi[i].pending &&
+		if (lpi_exists(i) && m.lpi[i].cpu == (int)cpu && m.lpi[i].pending &&
 		    m.lpi[i].enabled && m.lpi[i].priority < best)
 			best = m.lpi[i].priority;
 	if (best == 0xf8) {
@@ -356,7 +369,7 @@ static void take_one(void)
 		return;
 	}
 	assert_in_range(intid, 8192, 8192 + LPIS - 1);
-	assert_true(m.lpi[n].refs && m.lpi[n].cpu == (int)cpu && m.lpi[n].pending);
+	assert_true(lpi_exists(n) && m.lpi[n].cpu == (int)cpu && m.lpi[n].pending);
 	assert_int_equal(m.lpi[n].priority, best);
 	m.lpi[n].pending = false;
 	taken++;
@@ -372,7 +385,7 @@ static void compare_pending(void)
 
 		for (int n = 0; n < LPIS; n++)
 			assert_int_equal(p[1024 + n / 8] >> n % 8 & 1,
-					 m.lpi[n].refs && m.lpi[n].cpu == c && m.lpi[n].pending);
+					 lpi_exists(n) && m.lpi[n].cpu == c && m.lpi[n].pending);
 		memset(at(&b, PEND(c)), 0, 0x10000);
 	}
 }
