@@ -16,9 +16,9 @@
  * init. Waiting for a lock never depends on a guest. On bare metal, interrupts whose handlers call
  * these functions are masked around calls.
  *
- * Callbacks are made by the thread that calls a function, before it returns: irq_line_changed with
- * that vCPU's lock held, alloc and free with the configuration's. These must not call back.
- * spi_done, with no lock held, may.
+ * Callbacks are made by the thread that calls a function, before it returns: irq_line_changed and
+ * bound_pending with a vCPU's lock held, alloc and free with the configuration's. These must not
+ * call back. spi_done, with no lock held, may.
  */
 #ifndef ARMATURE_GIC_H
 #define ARMATURE_GIC_H
@@ -55,6 +55,14 @@ struct am_gic_ops {
 	 * thread with no lock held. NULL: nobody wants to know.
 	 */
 	void (*spi_done)(void *opaque, unsigned intid);
+	/*
+	 * A bound interrupt (am_gic_bind) has become due: SPI @intid with @vcpu -1, or PPI @intid
+	 * of @vcpu. Called with the lock of the vCPU where it lives held, by whichever thread made
+	 * it so, am_gic_bind, am_gic_bound_enable and am_gic_bound_end included: set an atomic
+	 * flag, wake whoever is to take it, take no lock that is held around calls into the GIC,
+	 * and do not call back. NULL: the owner asks by am_gic_bound_state.
+	 */
+	void (*bound_pending)(void *opaque, int vcpu, unsigned intid);
 };
 
 struct am_gic_config {
@@ -169,6 +177,47 @@ int am_gic_set_ppi(struct am_gic *gic, unsigned vcpu, unsigned intid, bool level
  */
 int am_gic_own_ppi(struct am_gic *gic, unsigned vcpu, unsigned intid);
 bool am_gic_ppi_is_owned(const struct am_gic *gic, unsigned vcpu, unsigned intid);
+
+/* ---- bound interrupts ---- */
+
+/*
+ * A PPI of one vCPU, or an SPI, can be bound to an owner: firmware that takes it in place of the
+ * guest's interrupt handler, as SDEI's INTERRUPT_BIND asks (DEN 0054). A bound interrupt keeps all
+ * of its state, its input, its registers, and its place in a save and a restore. But it is never
+ * signalled to a CPU interface and never put into a list register. It is *due* while it is pending,
+ * enabled and not active; the enable of the distributor, groups and priorities do not count. When
+ * it becomes due, ops.bound_pending is called, once until it has been taken or has ceased to be
+ * due. The owner then takes and ends it:
+ *
+ *     am_gic_bound_ack    the latch is consumed, it is active
+ *     am_gic_bound_end    it is no longer active; if it is still pending it is due again
+ *
+ * A guest's EOI or DIR does not end it. Writes to the active and pending registers do what they
+ * always do, and the owner sees that by the state.
+ *
+ * Being bound is the owner's knowledge: it is in no register, and am_gic_reset_vcpu leaves it. Who
+ * restores a machine binds again, before or after the registers; what is due then is reported then.
+ * @vcpu does not matter for an SPI.
+ */
+enum am_gic_bound {
+	AM_GIC_BOUND_PENDING = 1, /* latch, or line of a level-sensitive interrupt */
+	AM_GIC_BOUND_ACTIVE = 2,
+	AM_GIC_BOUND_ENABLED = 4,
+	AM_GIC_BOUND_DUE = 8,
+};
+
+/* -EINVAL: no such PPI or SPI. -EEXIST: it is bound. -EBUSY: not initialised (am_gic_lazy_init). */
+int am_gic_bind(struct am_gic *gic, unsigned vcpu, unsigned intid);
+/* All below: -EINVAL if it is not bound. Active or pending, it is the guest's again. */
+int am_gic_unbind(struct am_gic *gic, unsigned vcpu, unsigned intid);
+/* What GICD_ISENABLER and GICD_ICENABLER do. */
+int am_gic_bound_enable(struct am_gic *gic, unsigned vcpu, unsigned intid, bool enable);
+/* AM_GIC_BOUND_* or-ed. */
+int am_gic_bound_state(struct am_gic *gic, unsigned vcpu, unsigned intid);
+/* 1, or 0 when it was not due. */
+int am_gic_bound_ack(struct am_gic *gic, unsigned vcpu, unsigned intid);
+/* 1, or 0 when it was not active. Calls ops.spi_done as a guest's EOI does. */
+int am_gic_bound_end(struct am_gic *gic, unsigned vcpu, unsigned intid);
 
 /* ---- the CPU interface ---- */
 

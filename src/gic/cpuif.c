@@ -152,18 +152,26 @@ enum {
 	AFTER_SETTLE = 2,
 };
 
-/* Where the interrupt lives, the lock held. */
-static inline unsigned cpu_deactivate(struct gic_cpu *home, struct gic_irq *irq, unsigned groups)
+/* It is active. Where it lives, the lock held. */
+static inline unsigned cpu_end(struct gic_cpu *home, struct gic_irq *irq)
 {
 	unsigned flags = gic_irq_flags(irq), after = 0;
 
-	if (!(flags & GIC_ACTIVE) || !(groups & (flags & GIC_GROUP1 ? 2 : 1)))
-		return 0;
 	gic_irq_change(home, irq, 0, GIC_ACTIVE);
 	AM_TRACE(gic_deactivate, home->id, irq->intid);
 	if (home->gic->config.ops.spi_done && !(flags & GIC_EDGE) && irq->intid >= GIC_NR_PRIVATE)
 		after |= AFTER_TELL;
 	return gic_irq_must_move(irq) ? after | AFTER_SETTLE : after;
+}
+
+/* A bound interrupt is ended by its owner only. */
+static inline unsigned cpu_deactivate(struct gic_cpu *home, struct gic_irq *irq, unsigned groups)
+{
+	unsigned flags = gic_irq_flags(irq);
+
+	if (!(flags & GIC_ACTIVE) || !(groups & (flags & GIC_GROUP1 ? 2 : 1)) || irq->bound)
+		return 0;
+	return cpu_end(home, irq);
 }
 
 static AM_NOINLINE void gic_after(struct am_gic *gic, struct gic_irq *irq, unsigned after)
@@ -212,6 +220,23 @@ void gic_eoi(struct gic_cpu *cpu, unsigned groups, unsigned intid)
 		gic_after(cpu->gic, irq, after);
 	if (irq && !here)
 		gic_deactivate(cpu->gic, irq, groups);
+}
+
+int gic_bound_end(struct am_gic *gic, struct gic_irq *irq)
+{
+	struct gic_cpu *home = gic_irq_lock(gic, irq);
+	unsigned after = 0;
+	int ended = -EINVAL;
+
+	if (irq->bound) {
+		ended = !!(gic_irq_flags(irq) & GIC_ACTIVE);
+		after = ended ? cpu_end(home, irq) : 0;
+	}
+	gic_cpu_update(home);
+	am_unlock(&home->lock);
+	if (after)
+		gic_after(gic, irq, after);
+	return ended;
 }
 
 /* ICC_DIR, GICC_DIR: only with EOImode 1. */

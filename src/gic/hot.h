@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What happens at each interrupt, inline: finding the vCPU where it lives, queueing it, and working
- * out the lines. An interrupt is in its home's queue exactly while it is enabled, pending and not
- * active, in the list of its group and level of priority. So the best interrupt of a vCPU is the
- * head of the lowest level with a bit set, and nothing is ever searched.
+ * out the lines. An interrupt is in its home's queue exactly while it is enabled, pending, not
+ * active and not bound, in the list of its group and level of priority. So the best interrupt of a
+ * vCPU is the head of the lowest level with a bit set, and nothing is ever searched.
  */
 #ifndef AM_GIC_HOT_H
 #define AM_GIC_HOT_H
@@ -97,6 +97,10 @@ static inline void gic_irq_requeue(struct gic_cpu *cpu, struct gic_irq *irq, uns
 	if ((flags & (GIC_ENABLED | GIC_ACTIVE)) == GIC_ENABLED && gic_irq_is_pending(flags)) {
 		key = gic_irq_priority(irq) >> 2;
 		key |= flags & GIC_GROUP1 ? GIC_LEVELS : 0;
+	}
+	if (am_unlikely(irq->bound)) {
+		gic_bound_queue(cpu, irq, key != GIC_NOT_QUEUED);
+		return;
 	}
 	if (key == irq->key)
 		return;

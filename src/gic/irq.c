@@ -32,6 +32,7 @@ void gic_block_init(struct am_gic *gic, struct gic_block *block, unsigned first,
 		irq->next = irq->prev = GIC_SPURIOUS;
 		irq->key = GIC_NOT_QUEUED;
 		irq->moving = 0;
+		irq->bound = 0;
 		irq->goal = 0;
 		atomic_init(&irq->home, (uint16_t)home);
 		atomic_init(&irq->route, 0);
@@ -212,7 +213,7 @@ static void unlock_two(struct gic_cpu *a, struct gic_cpu *b)
 /* Both locks are held. */
 static void irq_move(struct gic_irq *irq, struct gic_cpu *from, struct gic_cpu *to)
 {
-	if (irq->key != GIC_NOT_QUEUED)
+	if (irq->key != GIC_NOT_QUEUED && !irq->bound)
 		gic_queue_del(from, irq);
 	atomic_store_explicit(&irq->home, to->id, memory_order_release);
 	gic_irq_requeue(to, irq, gic_irq_flags(irq));

@@ -117,7 +117,7 @@ struct am_its {
 	struct its_pool pool[ITS_POOLS];
 	struct its_slab *slabs;
 	size_t bytes;		      /* of slabs and chunks */
-	uint64_t work;		      /* done by commands, see its_cmd.c */
+	uint64_t work;		      /* done by commands or a restore, see there */
 	uint64_t last_l1_at, last_l1; /* its_save.c */
 
 	struct am_reg_frame frame;

@@ -4,9 +4,11 @@
  * it does not do, and nobody is told: the queue never stalls. KVM's error numbers, which are the
  * architecture's, go to the trace.
  *
- * Commands are read and handled some at a time with the lock held. The work they are is counted:
- * one for each, and one more for every 64 interrupts that it had to look at. When a call has done
- * its share it leaves the rest for the next.
+ * Commands are read and handled some at a time with the lock held. The work they are is counted,
+ * where it is done, in units of what it takes to look at one event that is not concerned: 64 for
+ * each command, 8 for a device or an LPI, 64 for an LPI that is moved or dropped. When a call has
+ * done its share it leaves the rest for the next; so it takes no longer than its share and one
+ * command, and holds the lock no longer than a few commands and one.
  */
 #include "gic/its.h"
 
@@ -27,11 +29,11 @@ enum {
 	UNMAPPED_INTERRUPT = 7, /* low byte of the errors of several commands */
 };
 
+#define WORK_COMMAND 64
 /* The most that a queue of simple commands can be, and as much again. */
-#define BUDGET	  (UINT64_C(1) << 16)
-#define BATCH	  32
-#define WORK_UNIT 64 /* interrupts */
-#define ALL_LPIS  GIC_NR_LPIS
+#define BUDGET	   (UINT64_C(65536) * WORK_COMMAND)
+#define BATCH	   32
+#define BATCH_WORK (2 * BATCH * WORK_COMMAND)
 
 struct cmd {
 	uint64_t dw[4];
@@ -135,8 +137,7 @@ static unsigned do_invall(struct am_its *its, const struct cmd *c)
 
 	if (!coll_is_mapped(coll))
 		return 0x010d09;
-	gic_lpi_invalidate_all(its->gic, its->gic->cpus[coll->cpu]);
-	its->work += ALL_LPIS;
+	its->work += gic_lpi_invalidate_all(its->gic, its->gic->cpus[coll->cpu]);
 	return 0;
 }
 
@@ -148,9 +149,8 @@ static unsigned do_movall(struct am_its *its, const struct cmd *c)
 		return 0x010e01;
 	if (from == to)
 		return 0;
-	gic_lpi_move_all(its->gic, from, to);
+	its->work += gic_lpi_move_all(its->gic, from, to);
 	its_forget(its);
-	its->work += ALL_LPIS;
 	return 0;
 }
 
@@ -265,8 +265,8 @@ static unsigned do_command(struct am_its *its, const struct cmd *c)
 /* ---- the queue ---- */
 
 /*
- * Handles what lies together of the queue, at most BATCH commands; false when there is none. One
- * that cannot be read is skipped. [lock]
+ * Handles what lies together of the queue, at most BATCH commands and not much more than
+ * BATCH_WORK; false when there is none. One that cannot be read is skipped. [lock]
  */
 static bool do_batch(struct am_its *its)
 {
@@ -284,7 +284,7 @@ static bool do_batch(struct am_its *its)
 	if (n > BATCH)
 		n = BATCH;
 	all = its_read(its, queue + at, batch, n * ITS_COMMAND);
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < n && its->work < BATCH_WORK; i++) {
 		struct cmd *c = &batch[i];
 		unsigned error = 0;
 
@@ -297,8 +297,8 @@ static bool do_batch(struct am_its *its)
 		}
 		at = at + ITS_COMMAND == size ? 0 : at + ITS_COMMAND;
 		atomic_store_explicit(&its->creadr, at, memory_order_release);
+		its->work += WORK_COMMAND;
 	}
-	its->work += (uint64_t)n * WORK_UNIT;
 	return true;
 }
 
@@ -307,7 +307,7 @@ void its_process(struct am_its *its)
 	uint64_t done = 0;
 	bool more = true;
 
-	while (more && done < BUDGET * WORK_UNIT) {
+	while (more && done < BUDGET) {
 		am_lock(&its->lock);
 		its->work = 0;
 		more = do_batch(its);

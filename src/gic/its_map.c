@@ -177,6 +177,7 @@ static void word_drop(struct am_its *its, its_word *word, uint64_t w)
 {
 	atomic_store_explicit(word, 0, memory_order_release);
 	gic_lpi_unmap(its->gic, EVENT_INTID(w));
+	its->work += 64;
 	if (w & EVENT_HAS_COLL)
 		its_coll(its, EVENT_ICID(w))->nr_events--;
 }
@@ -447,6 +448,9 @@ static void events_of(struct am_its *its, unsigned icid, bool move)
 		its_word *words;
 		unsigned n;
 
+		its->work += 8;
+		if (!dev->nr_events)
+			continue;
 		for (; (words = its_events_from(dev, &event, &n)); event += n) {
 			its->work += n;
 			for (unsigned i = 0; i < n; i++) {
@@ -464,6 +468,7 @@ static void events_of(struct am_its *its, unsigned icid, bool move)
 				w = am_insert(w, 41, 32, its_coll(its, icid)->cpu);
 				atomic_store_explicit(&words[i], w, memory_order_release);
 				gic_lpi_move(its->gic, EVENT_INTID(w), its_cpu(its, EVENT_CPU(w)));
+				its->work += 64;
 			}
 		}
 	}

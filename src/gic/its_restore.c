@@ -10,6 +10,11 @@ enum {
 	BUFFER_FIRST = 16,
 	L2_ENTRIES = ITS_PAGE / ITS_ENTRY,
 	L1_ENTRIES = ITS_NR_IDS / L2_ENTRIES, /* that DeviceIDs reach */
+	/*
+	 * Entries that are passed over: 1 GiB of them, 2,048 for each of all devices that there can
+	 * be. More are not there for devices, but to keep who restores them busy.
+	 */
+	MAX_EMPTY = 1 << 27,
 };
 
 /* ---- walking a table ---- */
@@ -52,6 +57,7 @@ static bool buffer_get(struct buffer *b, uint64_t table, uint64_t index, uint64_
 
 struct walk {
 	struct am_its *its;
+	uint64_t mask;		/* without any of these bits an entry is empty; 0: none is */
 	uint32_t first;		/* ID of the table's first entry */
 	struct its_device *dev; /* whose events they are */
 	/* The distance to the next entry, 0 if this was the last, or -errno. */
@@ -62,6 +68,29 @@ static int bad(const char *what, uint64_t value, int err)
 {
 	AM_TRACE(its_restore_bad, what, (unsigned long long)value, err);
 	return err;
+}
+
+/*
+ * Entries from @index on that are empty, as far as they have been read, eight at a time: a table
+ * may be nothing else.
+ */
+static unsigned buffer_empty(const struct buffer *b, uint64_t index, uint64_t mask)
+{
+	unsigned first = (unsigned)(index - b->first), i = first;
+
+	mask = its_le64(mask);
+	while (i + 8 <= b->n) {
+		uint64_t any = 0;
+
+		for (unsigned k = 0; k < 8; k++)
+			any |= b->entry[i + k];
+		if (any & mask)
+			break;
+		i += 8;
+	}
+	while (i < b->n && !(b->entry[i] & mask))
+		i++;
+	return i - first;
 }
 
 /* 1: the end of the table was reached. 0: an entry was the last. */
@@ -75,6 +104,15 @@ static int walk_table(struct walk *w, uint64_t table, uint64_t nr)
 
 		if (!buffer_get(&b, table, index, nr, &entry))
 			return bad("entry is not in memory", table + index * ITS_ENTRY, -EFAULT);
+		if (w->mask && !(entry & w->mask)) {
+			unsigned n = buffer_empty(&b, index, w->mask);
+
+			index += n;
+			w->its->work += n;
+			if (w->its->work > MAX_EMPTY)
+				return bad("tables are mostly empty", w->its->work, -EINVAL);
+			continue;
+		}
 		next = w->each(w, w->first + (uint32_t)index, entry);
 		if (next <= 0)
 			return next;
@@ -92,8 +130,6 @@ static int each_ite(struct walk *w, uint32_t event, uint64_t entry)
 	unsigned icid = entry & 0xffff;
 	int err;
 
-	if (!intid)
-		return 1;
 	if (intid < GIC_FIRST_LPI)
 		return bad("event's INTID is no LPI", entry, -EINVAL);
 	if (event + next >= 1u << bits)
@@ -112,13 +148,11 @@ static int each_ite(struct walk *w, uint32_t event, uint64_t entry)
 
 static int each_dte(struct walk *w, uint32_t id, uint64_t entry)
 {
-	struct walk events = {.its = w->its, .each = each_ite};
+	struct walk events = {.its = w->its, .mask = AM_MASK(47, 16), .each = each_ite};
 	unsigned bits = (unsigned)am_bits(entry, 4, 0) + 1;
 	uint64_t itt = am_bits(entry, 48, 5) << 8, at;
 	int err;
 
-	if (!am_bit(entry, 63))
-		return 1;
 	if (bits > ITS_ID_BITS)
 		return bad("device has too many bits of EventID", entry, -EINVAL);
 	if (!its_entry(w->its, ITS_DEVICES, id, &at))
@@ -136,17 +170,16 @@ static int each_dte(struct walk *w, uint32_t id, uint64_t entry)
 /* A page of devices: its last device is the last of all, unless it leads to another page. */
 static int each_l1(struct walk *w, uint32_t index, uint64_t entry)
 {
-	struct walk devices = {.its = w->its, .first = index * L2_ENTRIES, .each = each_dte};
+	struct walk devices = {
+	    .its = w->its, .mask = AM_BIT(63), .first = index * L2_ENTRIES, .each = each_dte};
 
-	if (!am_bit(entry, 63))
-		return 1;
 	return walk_table(&devices, entry & AM_MASK(51, 16), L2_ENTRIES);
 }
 
 static int restore_devices(struct am_its *its)
 {
 	uint64_t baser = its_baser(its, ITS_DEVICES), nr = its_baser_bytes(baser) / ITS_ENTRY;
-	struct walk w = {.its = its, .each = each_dte};
+	struct walk w = {.its = its, .mask = AM_BIT(63), .each = each_dte};
 	int err;
 
 	if (!(baser & BASER_VALID))
@@ -211,6 +244,7 @@ int its_restore(struct am_its *its)
 	int err;
 
 	check_order(its);
+	its->work = 0;
 	err = restore_collections(its);
 	if (!err) {
 		err = restore_devices(its);

@@ -99,8 +99,8 @@ static inline uint64_t ite(const struct am_its *its, uint64_t w, uint64_t next)
 {
 	if (!(w & EVENT_HAS_COLL))
 		return 0;
-	return (next < ITE_MAX_NEXT ? next : ITE_MAX_NEXT) << 48 | (uint64_t)its_intid(its, w) << 16 |
-	       EVENT_ICID(w);
+	return (next < ITE_MAX_NEXT ? next : ITE_MAX_NEXT) << 48 |
+	       (uint64_t)its_intid(its, w) << 16 | EVENT_ICID(w);
 }
 
 /* An event is written when the next is known. */

@@ -362,11 +362,11 @@ static struct gic_lpi_chunk *chunk_get(struct gic_lpis *lpis, unsigned i)
 	return atomic_load_explicit(&lpis->chunk[i], memory_order_relaxed);
 }
 
-void gic_lpi_invalidate_all(struct am_gic *gic, struct gic_cpu *cpu)
+unsigned gic_lpi_invalidate_all(struct am_gic *gic, struct gic_cpu *cpu)
 {
 	struct walk w = {.each = each_configure};
 	struct gic_lpis *lpis = gic_lpis_get(gic);
-	unsigned n;
+	unsigned n, work = GIC_NR_LPI_CHUNKS;
 
 	for (unsigned i = 0; i < GIC_NR_LPI_CHUNKS; i++) {
 		struct gic_lpi_chunk *c = chunk_get(lpis, i);
@@ -378,12 +378,15 @@ void gic_lpi_invalidate_all(struct am_gic *gic, struct gic_cpu *cpu)
 		table_read(lpis, at, &w, GIC_LPI_CHUNK, &n);
 		chunk_walk(gic, c, cpu->id, &w, n);
 		am_unlock(&lpis->lock);
+		work += GIC_LPI_CHUNK * 8;
 	}
+	return work;
 }
 
-void gic_lpi_move_all(struct am_gic *gic, struct gic_cpu *from, struct gic_cpu *to)
+unsigned gic_lpi_move_all(struct am_gic *gic, struct gic_cpu *from, struct gic_cpu *to)
 {
 	struct gic_lpis *lpis = gic_lpis_get(gic);
+	unsigned work = GIC_NR_LPI_CHUNKS;
 
 	for (unsigned n = 0; n < GIC_NR_LPI_CHUNKS; n++) {
 		struct gic_lpi_chunk *c = chunk_get(lpis, n);
@@ -394,11 +397,15 @@ void gic_lpi_move_all(struct am_gic *gic, struct gic_cpu *from, struct gic_cpu *
 		for (unsigned i = 0; i < GIC_LPI_CHUNK; i++) {
 			struct gic_irq *irq = &c->block[i / 32].irq[i % 32];
 
-			if (lpi_exists(c, i) && lpi_target(irq) == from->id)
-				gic_irq_move(gic, irq, to, to->id);
+			if (!lpi_exists(c, i) || lpi_target(irq) != from->id)
+				continue;
+			gic_irq_move(gic, irq, to, to->id);
+			work += 64;
 		}
 		am_unlock(&lpis->lock);
+		work += GIC_LPI_CHUNK * 2;
 	}
+	return work;
 }
 
 /* Every LPI of the vCPU is pending or not as its pending table says, up to what cannot be read. */

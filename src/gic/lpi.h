@@ -8,8 +8,8 @@
  *
  * There are none until the GIC has an ITS. Then they are found by INTID, 256 at a time, which are
  * allocated when the first of them is mapped and stay. An LPI that was never mapped has no flags,
- * so whoever has its home's lock sees that it is not there; one whose last event is unmapped while it
- * waits to be taken is still taken, as in KVM, and then is like one that does not wait.
+ * so whoever has its home's lock sees that it is not there; one whose last event is unmapped while
+ * it waits to be taken is still taken, as in KVM, and then is like one that does not wait.
  *
  * gic_lpis.lock comes between an ITS's lock and those of vCPUs. It protects who is mapped, and what
  * is read from guest memory from being applied in another order.
@@ -86,8 +86,9 @@ void gic_lpi_invalidate(struct am_gic *gic, unsigned intid);
 
 /* ---- what a vCPU's redistributor does ---- */
 
-void gic_lpi_invalidate_all(struct am_gic *gic, struct gic_cpu *cpu);
-void gic_lpi_move_all(struct am_gic *gic, struct gic_cpu *from, struct gic_cpu *to);
+/* The work it was, as its_cmd.c counts it. */
+unsigned gic_lpi_invalidate_all(struct am_gic *gic, struct gic_cpu *cpu);
+unsigned gic_lpi_move_all(struct am_gic *gic, struct gic_cpu *from, struct gic_cpu *to);
 /* GICR_CTLR.EnableLPIs. */
 void gic_lpi_enable(struct gic_cpu *cpu, bool enable);
 

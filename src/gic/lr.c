@@ -189,7 +189,7 @@ static struct gic_irq *best_active(struct gic_cpu *cpu)
 		for (; active; active &= active - 1) {
 			struct gic_irq *irq = &block->irq[__builtin_ctz(active)];
 
-			if (gic_irq_lives_at(irq, cpu) &&
+			if (gic_irq_lives_at(irq, cpu) && !irq->bound &&
 			    (!best || gic_irq_priority(irq) < gic_irq_priority(best)))
 				best = irq;
 		}
@@ -207,7 +207,8 @@ static unsigned remembered(struct gic_cpu *cpu, const struct am_gic_lrs *s,
 		struct gic_irq *irq = s->lr[i] ? lr_irq(cpu, s->lr[i]) : NULL;
 		unsigned at = n;
 
-		if (!irq || !gic_irq_lives_at(irq, cpu) || !(gic_irq_flags(irq) & GIC_ACTIVE))
+		if (!irq || !gic_irq_lives_at(irq, cpu) || irq->bound ||
+		    !(gic_irq_flags(irq) & GIC_ACTIVE))
 			continue;
 		for (; at && gic_irq_priority(active[at - 1]) > gic_irq_priority(irq); at--)
 			active[at] = active[at - 1];
@@ -356,7 +357,7 @@ static void queue_first(struct gic_cpu *cpu, struct gic_irq *irq)
 {
 	struct gic_list *list;
 
-	if (irq->key == GIC_NOT_QUEUED || irq->prev == GIC_SPURIOUS)
+	if (irq->key == GIC_NOT_QUEUED || irq->bound || irq->prev == GIC_SPURIOUS)
 		return;
 	list = &cpu->list[irq->key];
 	/* It is the last, having come just now, and there are others. */

@@ -34,6 +34,7 @@ enum {
 	GIC_LIMBO = 0xffff, /* the home of SPIs that are routed to nobody */
 	GIC_LEVELS = 64,    /* of priority: LPIs have 6 bits, the others 5 */
 	GIC_NOT_QUEUED = 0xff,
+	GIC_BOUND_DUE = 0x80, /* a key that belongs to no queue, see bound.c */
 	GIC_NO_GROUP0 = 1022, /* GICv2: what is pending is in the other group */
 	GIC_PRI_BITS = 5,
 	GIC_IDLE_PRIORITY = 0xff,
@@ -65,8 +66,9 @@ struct gic_irq {
 	uint16_t next, prev; /* in the queue, when key says so; [home's lock] */
 	_Atomic(uint16_t) home;
 	_Atomic(uint32_t) route; /* GICD_IROUTER's affinity, or GICD_ITARGETSR's field */
-	uint8_t key;	/* which queue: group << 6 | level, or GIC_NOT_QUEUED; [home's lock] */
-	uint8_t moving; /* an SPI whose route leads elsewhere, see gic_irq_move; [home's lock] */
+	uint8_t key;	    /* which queue: group << 6 | level, or GIC_NOT_QUEUED; [home's lock] */
+	uint8_t moving : 1; /* its route leads elsewhere, see gic_irq_move; [home's lock] */
+	uint8_t bound : 1;  /* its owner takes it, see bound.c; [home's lock] */
 	union {
 		struct {			  /* GICv2 SGI */
 			_Atomic(uint8_t) sources; /* vCPUs that sent it, by number */
@@ -357,6 +359,14 @@ unsigned gic_ack(struct gic_cpu *cpu, unsigned groups, unsigned other);
 /* Deactivates, if that is a part of it, only interrupts of @groups. */
 void gic_eoi(struct gic_cpu *cpu, unsigned groups, unsigned intid);
 void gic_dir(struct gic_cpu *cpu, unsigned intid);
+/* The owner of a bound interrupt ends it: 1, 0 when it was not active, -EINVAL if not bound. */
+int gic_bound_end(struct am_gic *gic, struct gic_irq *irq);
+
+/* ---- bound.c ---- */
+
+/* The interrupt is bound, and now due or not. The lock is held. */
+void gic_bound_queue(struct gic_cpu *cpu, struct gic_irq *irq, bool due);
+
 /* ---- sgi.c ---- */
 
 /* A write of ICC_SGI1R (any_group), ICC_ASGI1R or ICC_SGI0R. */

@@ -39,6 +39,22 @@ static void box_line(void *opaque, unsigned vcpu, bool irq, bool fiq)
 	atomic_fetch_add(&b->changes, 1);
 }
 
+static void box_due(void *opaque, int vcpu, unsigned intid)
+{
+	struct box *b = opaque;
+
+	atomic_store(&b->due_vcpu, vcpu);
+	atomic_store(&b->due_intid, intid);
+	atomic_fetch_add(&b->due, 1);
+}
+
+static void box_done(void *opaque, unsigned intid)
+{
+	struct box *b = opaque;
+
+	atomic_fetch_add(&b->done, 1);
+}
+
 uint64_t box_mpidr(unsigned vcpu)
 {
 	return UINT64_C(1) << 31 | (vcpu & 15) | (vcpu >> 4 & 0xff) << 8 | (vcpu >> 12) << 16;
@@ -47,7 +63,11 @@ uint64_t box_mpidr(unsigned vcpu)
 struct am_gic_config box_config(struct box *b)
 {
 	return (struct am_gic_config){
-	    .ops = {.irq_line_changed = box_line, .alloc = box_alloc, .free = box_free},
+	    .ops = {.irq_line_changed = box_line,
+		    .alloc = box_alloc,
+		    .free = box_free,
+		    .spi_done = box_done,
+		    .bound_pending = box_due},
 	    .opaque = b,
 	};
 }

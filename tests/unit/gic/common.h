@@ -68,6 +68,10 @@ struct box {
 	unsigned nr_cpus;
 	atomic_uint lines[AM_GIC_MAX_VCPUS]; /* as last reported */
 	atomic_uint changes;
+	atomic_uint due;     /* how often bound_pending was called */
+	atomic_int due_vcpu; /* what it said last */
+	atomic_uint due_intid;
+	atomic_uint done;  /* how often spi_done was called */
 	atomic_long bytes; /* allocated now */
 	int fail_in;	   /* the n-th allocation from now fails; 0: none */
 };
