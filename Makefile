@@ -95,7 +95,7 @@ tsan:
 fuzz:
 	tools/install-deps test
 	$(MAKE) build-asan/build.ninja
-	ninja -C build-asan fuzz/fuzz-ioctl fuzz/fuzz-gic
+	ninja -C build-asan fuzz/fuzz-ioctl fuzz/fuzz-gic fuzz/fuzz-smccc
 	meson test -C build-asan --no-rebuild --print-errorlogs --setup long --suite fuzz
 
 check:

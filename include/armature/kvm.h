@@ -224,6 +224,16 @@ struct kvm_mp_state {
 #define KVM_MP_STATE_AP_RESET_HOLD 9
 #define KVM_MP_STATE_SUSPENDED	   10
 
+/* KVM_TRANSLATE, which arm64 has not: -EINVAL. */
+struct kvm_translation {
+	uint64_t linear_address;
+	uint64_t physical_address;
+	uint8_t valid;
+	uint8_t writeable;
+	uint8_t usermode;
+	uint8_t pad[5];
+};
+
 struct kvm_signal_mask {
 	uint32_t len; /* 8, the kernel's sigset size */
 	uint8_t sigset[];
@@ -606,6 +616,7 @@ struct kvm_stats_desc {
 #define KVM_RUN			       AM_KVM_IO(0x80)					/* c */
 #define KVM_GET_REGS		       AM_KVM_IOR(0x81, struct kvm_regs)		/* c */
 #define KVM_SET_REGS		       AM_KVM_IOW(0x82, struct kvm_regs)		/* c */
+#define KVM_TRANSLATE		       AM_KVM_IOWR(0x85, struct kvm_translation)	/* c */
 #define KVM_SET_SIGNAL_MASK	       AM_KVM_IOW(0x8b, struct kvm_signal_mask)		/* c */
 #define KVM_GET_MP_STATE	       AM_KVM_IOR(0x98, struct kvm_mp_state)		/* c */
 #define KVM_SET_MP_STATE	       AM_KVM_IOW(0x99, struct kvm_mp_state)		/* c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a guest finds behind HVC: the SMC calling convention (DEN0028), PSCI (DEN0022), TRNG
+ * What a guest finds behind HVC and SMC: the SMC calling convention (DEN0028), PSCI (DEN0022), TRNG
  * (DEN0098), stolen time (DEN0057) and the vendor's own services.
  *
  * A call comes as the caller's x0-x3 and goes back as x0-x3 and, for the few calls that do more
@@ -12,6 +12,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* PSCI versions as VERSION returns them; 0.1 has other function ids and no VERSION. */
@@ -20,6 +21,8 @@ enum {
 	FW_PSCI_0_2 = 2,
 	FW_PSCI_1_0 = 0x10000,
 	FW_PSCI_1_1 = 0x10001,
+	FW_PSCI_1_2 = 0x10002,
+	FW_PSCI_1_3 = 0x10003,
 };
 
 enum { /* return values of PSCI and SMCCC, x0 */
@@ -35,8 +38,10 @@ enum fw_action {
 	FW_WAIT,	   /* the same, after waiting for an interrupt as WFI does */
 	FW_CPU_OFF,	   /* the caller stops; x[] does not matter */
 	FW_SYSTEM_OFF,	   /* the VM stops; x[] is what a VMM that goes on shows the guest */
-	FW_SYSTEM_RESET,   /* the same; *event_flags is set */
-	FW_SYSTEM_SUSPEND, /* up to user space: no register changes */
+	FW_SYSTEM_RESET,   /* the same; *event_flags is set for both */
+	FW_SYSTEM_SUSPEND, /* up to user space: x[] holds the call */
+	FW_FORWARD,	   /* user space answers: x[] holds the call */
+	FW_SDEI,	   /* sdei_call() answers */
 };
 
 struct fw_ops {
@@ -68,12 +73,29 @@ enum {
 	FW_VENDOR_PTP = 2,
 };
 
+/* Who answers a call: the numbers are KVM_SMCCC_FILTER_*. */
+enum fw_filter_action { FW_FILTER_HANDLE, FW_FILTER_DENY, FW_FILTER_FORWARD };
+
+struct fw_range {
+	uint32_t first, last; /* function ids */
+	enum fw_filter_action action;
+};
+
+struct fw_filter {
+	struct fw_range *range; /* in ascending order, without overlap */
+	size_t nr, room;
+};
+
+struct sdei;
+
 struct fw {
 	const struct fw_ops *ops;
 	void *vm;
-	_Atomic uint32_t psci_version; /* what user space chose; 0: nothing, and so the newest */
+	const struct sdei *sdei;       /* NULL: none */
+	_Atomic uint32_t psci_version; /* what user space chose; 0: nothing, and so 1.1 */
 	atomic_bool system_suspend;    /* offered to the guest */
 	_Atomic uint64_t taken_away[FW_NR_BITMAPS];
+	struct fw_filter filter; /* changes only before a vCPU has run */
 };
 
 /* A vCPU that calls. Without the feature PSCI_0_2 it finds PSCI 0.1. */
@@ -82,6 +104,7 @@ struct fw_caller {
 	void *vcpu;
 	unsigned id; /* for traces */
 	bool has_0_2;
+	bool smc; /* by SMC, not HVC */
 };
 
 enum fw_action fw_call(const struct fw_caller *c, uint64_t x[4], uint64_t *event_flags);
@@ -93,6 +116,11 @@ uint32_t fw_psci_version(const struct fw *fw, bool has_0_2);
 bool fw_trng_call(const struct fw_caller *c, uint64_t x[4]);
 bool fw_pv_time_call(const struct fw_caller *c, uint64_t x[4]);
 bool fw_vendor_call(const struct fw_caller *c, uint64_t x[4]);
+
+/* -EEXIST: some of the range has an owner already. -ENOMEM. */
+int fw_filter_add(struct fw_filter *f, const struct fw_range *r);
+enum fw_filter_action fw_filter_find(const struct fw_filter *f, uint32_t id);
+void fw_filter_finish(struct fw_filter *f);
 
 /* Every service that there is, and those that the guest finds. */
 uint64_t fw_bitmap_all(enum fw_bitmap which);

@@ -48,6 +48,8 @@ static int set_psci_version(struct fw *fw, bool has_0_2, uint64_t v)
 	case FW_PSCI_0_2:
 	case FW_PSCI_1_0:
 	case FW_PSCI_1_1:
+	case FW_PSCI_1_2:
+	case FW_PSCI_1_3:
 		if (!has_0_2)
 			return -EINVAL;
 		break;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who answers a call: SMCCC 1.1's own (DEN0028 chapter 7) are answered here, services go to their
- * files. What nobody knows goes to PSCI, which answers NOT_SUPPORTED.
+ * Who answers a call: user space's filter says first; then SMCCC 1.1's own (DEN0028 chapter 7) are
+ * answered here, and services go to their files. What nobody knows goes to PSCI, which answers
+ * NOT_SUPPORTED.
  */
 #include "base/bits.h"
 #include "base/trace.h"
 #include "fw/fw.h"
+#include "fw/sdei.h"
 
 #define SMCCC_VERSION	    0x80000000u
 #define SMCCC_ARCH_FEATURES 0x80000001u
@@ -46,8 +48,6 @@ static void answer(uint64_t x[4], int64_t v)
 
 static enum fw_action dispatch(const struct fw_caller *c, uint64_t x[4], uint64_t *event_flags)
 {
-	enum fw_action action;
-
 	switch ((uint32_t)x[0]) {
 	case SMCCC_VERSION:
 		answer(x, SMCCC_1_1);
@@ -58,15 +58,31 @@ static enum fw_action dispatch(const struct fw_caller *c, uint64_t x[4], uint64_
 	case SMCCC_WORKAROUND_1:
 	case SMCCC_WORKAROUND_2:
 	case SMCCC_WORKAROUND_3:
-		x[0] = FW_SUCCESS;
+		/* KVM serves these on the short way that only HVC takes, and only x0 changes. */
+		if (c->smc)
+			answer(x, FW_NOT_SUPPORTED);
+		else
+			x[0] = FW_SUCCESS;
 		return FW_RETURN;
 	}
+	if (sdei_is_call((uint32_t)x[0]) && c->fw->sdei && sdei_enabled(c->fw->sdei))
+		return FW_SDEI;
 	if (fw_trng_call(c, x) || fw_pv_time_call(c, x) || fw_vendor_call(c, x))
 		return FW_RETURN;
-	action = fw_psci_call(c, x, event_flags);
-	if (action != FW_SYSTEM_SUSPEND)
-		answer(x, (int64_t)x[0]);
-	return action;
+	return fw_psci_call(c, x, event_flags);
+}
+
+static enum fw_action filtered(const struct fw_caller *c, uint64_t x[4], uint64_t *event_flags)
+{
+	switch (fw_filter_find(&c->fw->filter, (uint32_t)x[0])) {
+	case FW_FILTER_DENY:
+		answer(x, FW_NOT_SUPPORTED);
+		return FW_RETURN;
+	case FW_FILTER_FORWARD:
+		return FW_FORWARD;
+	default:
+		return dispatch(c, x, event_flags);
+	}
 }
 
 enum fw_action fw_call(const struct fw_caller *c, uint64_t x[4], uint64_t *event_flags)
@@ -75,7 +91,7 @@ enum fw_action fw_call(const struct fw_caller *c, uint64_t x[4], uint64_t *event
 
 	AM_TRACE(fw_call, c->id, (unsigned)x[0], (unsigned long long)x[1], (unsigned long long)x[2],
 		 (unsigned long long)x[3]);
-	action = dispatch(c, x, event_flags);
+	action = filtered(c, x, event_flags);
 	if (action == FW_RETURN)
 		AM_TRACE(fw_result, c->id, (unsigned long long)x[0]);
 	return action;

@@ -101,7 +101,7 @@ static bool of_this_process(const struct kvm_file *f)
 	return !f->vm || f->vm->pid == getpid();
 }
 
-static void file_put(struct kvm_file *f)
+void kvm_file_put(struct kvm_file *f)
 {
 	if (!f || atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) != 1)
 		return;
@@ -119,7 +119,7 @@ void kvm_file_discard(struct kvm_file *f)
 	static const struct kvm_file_ops nothing;
 
 	f->ops = &nothing;
-	file_put(f); /* a late look-up may have a reference too */
+	kvm_file_put(f); /* a late look-up may have a reference too */
 }
 
 /* The place of a descriptor, or NULL if there is none yet. */
@@ -133,7 +133,7 @@ static _Atomic(struct kvm_file *) *place(int fd)
 	return p ? &p->file[fd % PIECE_SIZE] : NULL;
 }
 
-static struct kvm_file *file_get(int fd)
+struct kvm_file *kvm_file_get(int fd)
 {
 	_Atomic(struct kvm_file *) *at = place(fd);
 	struct kvm_file *f;
@@ -149,7 +149,7 @@ static struct kvm_file *file_get(int fd)
 			continue; /* it left the table meanwhile */
 		if (atomic_load_explicit(at, memory_order_acquire) == f)
 			return f;
-		file_put(f);
+		kvm_file_put(f);
 	}
 	return NULL;
 }
@@ -197,7 +197,7 @@ int kvm_fd_install(int fd, struct kvm_file *f)
 			free(p);
 	}
 	/* A program that used close(2) left its file here. */
-	file_put(atomic_exchange(place(fd), f));
+	kvm_file_put(atomic_exchange(place(fd), f));
 	return 0;
 }
 
@@ -217,17 +217,17 @@ long kvm_fd_publish(int fd, const struct kvm_file_ops *ops, struct vm *vm)
 int am_kvm_adopt(int oldfd, int newfd)
 {
 	_Atomic(struct kvm_file *) *at = place(newfd);
-	struct kvm_file *f = file_get(oldfd);
+	struct kvm_file *f = kvm_file_get(oldfd);
 	int err = 0;
 
 	if (newfd < 0 || newfd == oldfd)
-		file_put(f);
+		kvm_file_put(f);
 	else if (f)
 		err = kvm_fd_install(newfd, f);
 	else if (at && atomic_load_explicit(at, memory_order_relaxed))
-		file_put(atomic_exchange(at, NULL));
+		kvm_file_put(atomic_exchange(at, NULL));
 	if (err)
-		file_put(f);
+		kvm_file_put(f);
 	return err;
 }
 
@@ -248,17 +248,19 @@ int am_kvm_open(void)
 	return result(fd < 0 ? fd : kvm_fd_publish(fd, &kvm_system_ops, NULL));
 }
 
+bool kvm_file_usable(const struct kvm_file *f)
+{
+	return of_this_process(f) && !(f->vm && atomic_load(&f->vm->dead));
+}
+
 static long file_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
 {
-	/* As in KVM: a VM belongs to one process, and does nothing more once set-up failed. */
-	if (f->vm && (f->vm->pid != getpid() || atomic_load(&f->vm->dead)))
-		return -EIO;
-	return f->ops->ioctl(f, request, arg);
+	return kvm_file_usable(f) ? f->ops->ioctl(f, request, arg) : -EIO;
 }
 
 int am_kvm_ioctl(int fd, unsigned long request, unsigned long arg)
 {
-	struct kvm_file *f = file_get(fd);
+	struct kvm_file *f = kvm_file_get(fd);
 	long r;
 
 	if (!f)
@@ -266,7 +268,7 @@ int am_kvm_ioctl(int fd, unsigned long request, unsigned long arg)
 	/* The kernel's ioctl numbers have 32 bits; callers may sign-extend them. */
 	r = file_ioctl(f, (uint32_t)request, arg);
 	AM_TRACE(kvm_ioctl, fd, request & 0xffffffff, arg, r);
-	file_put(f);
+	kvm_file_put(f);
 	return result(r);
 }
 
@@ -350,7 +352,7 @@ static void *map_vcpu(struct kvm_file *f, void *addr, size_t len, int prot, int 
 
 void *am_kvm_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off)
 {
-	struct kvm_file *f = flags & MAP_ANONYMOUS ? NULL : file_get(fd);
+	struct kvm_file *f = flags & MAP_ANONYMOUS ? NULL : kvm_file_get(fd);
 	void *p = MAP_FAILED;
 
 	if (!f)
@@ -359,7 +361,7 @@ void *am_kvm_mmap(void *addr, size_t len, int prot, int flags, int fd, off_t off
 		p = map_vcpu(f, addr, len, prot, flags, fd, off);
 	else
 		errno = ENODEV;
-	file_put(f);
+	kvm_file_put(f);
 	return p;
 }
 
@@ -379,7 +381,7 @@ int am_kvm_close(int fd)
 		f = atomic_exchange(at, NULL);
 	r = close(fd);
 	err = errno;
-	file_put(f);
+	kvm_file_put(f);
 	errno = err;
 	return r;
 }
@@ -393,10 +395,10 @@ bool am_kvm_owns(int fd)
 
 ssize_t am_kvm_read(int fd, void *to, size_t len, off_t off)
 {
-	struct kvm_file *f = file_get(fd);
+	struct kvm_file *f = kvm_file_get(fd);
 	bool allowed = !f || f->ops->can_read;
 
-	file_put(f);
+	kvm_file_put(f);
 	if (!allowed) {
 		errno = EINVAL;
 		return -1;

@@ -43,6 +43,11 @@ int kvm_fd_install(int fd, struct kvm_file *f);
 /* Drop a descriptor that was never installed. */
 void kvm_fd_discard(int fd);
 struct kvm_file *kvm_file_create(const struct kvm_file_ops *ops, struct vm *vm);
+/* The file of a descriptor, with a reference; NULL: not one of ours. kvm_file_put(NULL) is fine. */
+struct kvm_file *kvm_file_get(int fd);
+void kvm_file_put(struct kvm_file *f);
+/* As in KVM: a VM belongs to one process, and does nothing more once set-up failed. */
+bool kvm_file_usable(const struct kvm_file *f);
 /* For a file that was never installed: without release. */
 void kvm_file_discard(struct kvm_file *f);
 /* Create a file and install it as @fd: returns @fd, or -errno, and then @fd is closed. */
@@ -96,8 +101,13 @@ long kvm_set_ring_size(struct vm *vm, uint64_t bytes);
 long kvm_set_ring_bitmap(struct vm *vm);
 long kvm_reset_dirty_rings(struct vm *vm);
 int kvm_create_ring(struct vcpu *v);
-/* KVM_{SET,GET,HAS}_DEVICE_ATTR of a vCPU */
+/* KVM_{SET,GET,HAS}_DEVICE_ATTR of a VM and of a vCPU */
+long kvm_vm_attr(struct vm *vm, uint32_t request, uint64_t arg);
 long kvm_vcpu_attr(struct vcpu *v, uint32_t request, uint64_t arg);
+/* sdei.c; @index: of a firmware pseudo-register. An event by user space's structure at @addr. */
+bool kvm_is_sdei_reg(unsigned index);
+int kvm_set_sdei_reg(struct vcpu *v, unsigned index, uint64_t value);
+long kvm_inject_event(struct vm *vm, uint64_t addr);
 /* With the vCPU's mutex held. */
 long kvm_set_guest_debug(struct vcpu *v, uint64_t arg);
 long kvm_get_vcpu_events(struct vcpu *v, uint64_t arg);

@@ -12,6 +12,7 @@
 
 #include "base/bits.h"
 #include "cpu/sysreg.h"
+#include "fw/sdei.h"
 #include "kvm/file.h"
 #include "vm/vm.h"
 
@@ -41,6 +42,8 @@ enum {
 
 #define SYSREG_FPCR SYSREG(3, 3, 4, 4, 0)
 #define SYSREG_FPSR SYSREG(3, 3, 4, 4, 1)
+
+#define SYSREG_MPIDR SYSREG(3, 0, 0, 0, 5)
 
 /* The size of the register that starts at word @off, 0 if none does. */
 static unsigned core_size(unsigned off)
@@ -240,6 +243,19 @@ static int set_id_reg(struct vcpu *v, uint64_t id, uint64_t value)
 	return err;
 }
 
+/* By its affinity others find a vCPU. */
+static int set_mpidr(struct vcpu *v, uint64_t value)
+{
+	int err;
+
+	pthread_mutex_lock(&v->vm->lock);
+	err = cpu_set_sysreg(v->cpu, SYSREG_MPIDR, value);
+	if (!err)
+		vm_vcpu_mpidr_changed(v);
+	pthread_mutex_unlock(&v->vm->lock);
+	return err;
+}
+
 long kvm_get_writable_masks(uint64_t arg)
 {
 	uint64_t masks[KVM_ARM_FEATURE_ID_RANGE_SIZE] = {0};
@@ -263,6 +279,24 @@ long kvm_get_writable_masks(uint64_t arg)
 	return kvm_copy_out(r.addr, masks, sizeof(masks));
 }
 
+static int fw_get(struct vcpu *v, uint64_t id, uint64_t *out)
+{
+	unsigned index = id & 0xffff;
+
+	if (sysreg_check(id))
+		return -ENOENT;
+	return kvm_is_sdei_reg(index) ? sdei_get_reg(v->sdei, index, out)
+				      : fw_get_reg(&v->vm->fw, has_0_2(v), index, out);
+}
+
+static int fw_set(struct vcpu *v, uint64_t id, uint64_t value)
+{
+	unsigned index = id & 0xffff;
+
+	return kvm_is_sdei_reg(index) ? kvm_set_sdei_reg(v, index, value)
+				      : fw_set_reg(&v->vm->fw, has_0_2(v), index, value);
+}
+
 static int get_reg(struct vcpu *v, uint64_t id, union value *out)
 {
 	int n = timer_find(id), err;
@@ -275,8 +309,7 @@ static int get_reg(struct vcpu *v, uint64_t id, union value *out)
 	case KVM_REG_ARM_CORE:
 		return core_get(v, id, out);
 	case KVM_REG_ARM_FW:
-		err = sysreg_check(id);
-		return err ? err : fw_get_reg(&v->vm->fw, has_0_2(v), id & 0xffff, &out->u64);
+		return fw_get(v, id, &out->u64);
 	case KVM_REG_ARM_FW_FEAT_BMAP:
 		return get_bitmap(v, id, &out->u64);
 	case KVM_REG_ARM_DEMUX:
@@ -302,13 +335,15 @@ static int set_reg(struct vcpu *v, uint64_t id, const union value *in)
 	case KVM_REG_ARM_CORE:
 		return core_set(v, id, in);
 	case KVM_REG_ARM_FW:
-		return fw_set_reg(&v->vm->fw, has_0_2(v), id & 0xffff, in->u64);
+		return fw_set(v, id, in->u64);
 	case KVM_REG_ARM_FW_FEAT_BMAP:
 		return set_bitmap(v, id, in->u64);
 	case KVM_REG_ARM_DEMUX:
 		err = demux_get(v, id, &now.u32);
 		return err ? err : now.u32 == in->u32 ? 0 : -EINVAL;
 	default:
+		if ((id & 0xffff) == SYSREG_MPIDR)
+			return set_mpidr(v, in->u64);
 		if (cpu_id_shared(id & 0xffff))
 			return set_id_reg(v, id, in->u64);
 		return cpu_set_sysreg(v->cpu, id & 0xffff, in->u64);
@@ -372,7 +407,16 @@ static bool is_timer(uint64_t id)
 	return timer_find(id) >= 0;
 }
 
-static void fill(struct list *l)
+/* What the gate opens, in the order in which it can be restored. Under vm.lock, with its room. */
+static void fill_sdei(struct list *l, struct vcpu *v, uint16_t *index)
+{
+	size_t nr = sdei_reg_list(v->vm->sdei, index);
+
+	for (size_t n = 0; n < nr; n++)
+		add(l, KVM_REG_ARM_FW_REG(index ? index[n] : 0));
+}
+
+static void fill(struct list *l, struct vcpu *v, uint16_t *sdei)
 {
 	size_t nr;
 	const uint16_t *sysregs = cpu_sysreg_list(&nr);
@@ -387,6 +431,7 @@ static void fill(struct list *l)
 		add(l, KVM_REG_ARM_FW_REG(n));
 	for (unsigned n = 0; n < FW_NR_BITMAPS; n++)
 		add(l, KVM_REG_ARM_FW_FEAT_BMAP_REG(n));
+	fill_sdei(l, v, sdei);
 	for (unsigned n = 0; n < AM_ARRAY_SIZE(timer_regs); n++)
 		add(l, timer_regs[n].id);
 	for (size_t n = 0; n < nr; n++) {
@@ -399,6 +444,22 @@ static void fill(struct list *l)
 		add(l, DEMUX_ID(n));
 }
 
+/* All registers; 0 or -ENOMEM. What it allocates the caller frees. */
+static long make_list(struct vcpu *v, struct list *l)
+{
+	uint16_t *sdei;
+
+	fill(l, v, NULL);
+	l->room = l->n;
+	l->n = 0;
+	l->reg = malloc(l->room * sizeof(*l->reg));
+	sdei = malloc(l->room * sizeof(*sdei));
+	if (l->reg && sdei)
+		fill(l, v, sdei);
+	free(sdei);
+	return l->n ? 0 : -ENOMEM;
+}
+
 long kvm_get_reg_list(struct vcpu *v, uint64_t arg)
 {
 	struct kvm_reg_list head;
@@ -407,19 +468,16 @@ long kvm_get_reg_list(struct vcpu *v, uint64_t arg)
 
 	if (err)
 		return err;
-	fill(&l);
-	l.room = l.n;
-	err = kvm_copy_out(arg, &l.n, sizeof(l.n));
-	if (err)
-		return err;
-	if (head.n < l.n)
-		return -E2BIG;
-	l.reg = malloc(l.n * sizeof(*l.reg));
-	if (!l.reg)
-		return -ENOMEM;
-	l.n = 0;
-	fill(&l);
-	err = kvm_copy_out(arg + sizeof(head), l.reg, l.n * sizeof(*l.reg));
+	/* The gate of SDEI does not move meanwhile. */
+	pthread_mutex_lock(&v->vm->lock);
+	err = make_list(v, &l);
+	pthread_mutex_unlock(&v->vm->lock);
+	if (!err)
+		err = kvm_copy_out(arg, &l.n, sizeof(l.n));
+	if (!err && head.n < l.n)
+		err = -E2BIG;
+	if (!err)
+		err = kvm_copy_out(arg + sizeof(head), l.reg, l.n * sizeof(*l.reg));
 	free(l.reg);
 	return err;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/trace.h"
+#include "fw/sdei.h"
 #include "kvm/file.h"
 #include "vm/vm.h"
 
@@ -51,6 +52,13 @@ static void report(struct kvm_run *run, const struct vm_exit *e)
 	case VM_EXIT_RING_FULL:
 		run->exit_reason = KVM_EXIT_DIRTY_RING_FULL;
 		break;
+	case VM_EXIT_HYPERCALL:
+		/* Arguments and results are in the vCPU's registers. */
+		run->exit_reason = KVM_EXIT_HYPERCALL;
+		memset(&run->hypercall, 0, sizeof(run->hypercall));
+		run->hypercall.nr = e->call;
+		run->hypercall.flags = e->smc ? KVM_HYPERCALL_EXIT_SMC : 0;
+		break;
 	}
 }
 
@@ -81,6 +89,8 @@ long kvm_run(struct vcpu *v, uint64_t arg)
 	if (!v->initialized)
 		return -ENOEXEC;
 	r = vcpu_first_run(v);
+	if (!r)
+		r = sdei_check(v->vm->sdei);
 	if (r)
 		return r;
 	complete_mmio(v, run);

@@ -205,6 +205,24 @@ static long set_signal_mask(struct vcpu *v, uint64_t arg)
 	return 0;
 }
 
+/* ---- What there is nothing of ---- */
+
+/* These read their argument before they find out. */
+static long refused(uint64_t arg, size_t size)
+{
+	unsigned char bytes[sizeof(struct kvm_regs)];
+	long err = kvm_copy_in(bytes, arg, size);
+
+	return err ? err : -EINVAL;
+}
+
+static long finalize(struct vcpu *v, uint64_t arg)
+{
+	long err = refused(arg, sizeof(int));
+
+	return err == -EINVAL && !v->initialized ? -ENOEXEC : err;
+}
+
 /* ---- Dispatch ---- */
 
 static long vcpu_ioctl_locked(struct vcpu *v, uint32_t request, uint64_t arg)
@@ -238,6 +256,12 @@ static long vcpu_ioctl_locked(struct vcpu *v, uint32_t request, uint64_t arg)
 	case KVM_GET_DEVICE_ATTR:
 	case KVM_HAS_DEVICE_ATTR:
 		return kvm_vcpu_attr(v, request, arg);
+	case KVM_ARM_VCPU_FINALIZE: /* SVE */
+		return finalize(v, arg);
+	case KVM_SET_REGS:
+		return refused(arg, sizeof(struct kvm_regs));
+	case KVM_TRANSLATE:
+		return refused(arg, sizeof(struct kvm_translation));
 	default:
 		return -EINVAL;
 	}

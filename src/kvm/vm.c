@@ -228,11 +228,10 @@ static long vm_ioctl(struct kvm_file *f, uint32_t request, uint64_t arg)
 		return kvm_clear_dirty_log(vm, arg);
 	case KVM_RESET_DIRTY_RINGS:
 		return kvm_reset_dirty_rings(vm);
-	/* No attributes yet: the kernel without a handler says this. */
 	case KVM_SET_DEVICE_ATTR:
 	case KVM_GET_DEVICE_ATTR:
 	case KVM_HAS_DEVICE_ATTR:
-		return -ENXIO;
+		return kvm_vm_attr(vm, request, arg);
 	default:
 		return -EINVAL;
 	}

@@ -7,6 +7,7 @@
 
 #include "base/trace.h"
 #include "cpu/sysreg.h"
+#include "fw/sdei.h"
 #include "vm/vm.h"
 
 enum { /* fault status codes of what stage 2 refuses (DDI 0487 D17.2.37) */
@@ -147,7 +148,7 @@ static bool env_tick(void *opaque)
 		vcpu_steal_update(v, now);
 	if (atomic_load_explicit(&v->power, memory_order_relaxed) != VCPU_RUNNABLE)
 		return true;
-	if (vm_user_irq_changed(v))
+	if (sdei_due(v->sdei) || vm_user_irq_changed(v))
 		return true;
 	if (now - v->signals_checked >= SIGNAL_CHECK_NS) {
 		v->signals_checked = now;

@@ -4,19 +4,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "fw/sdei.h"
 #include "vm/vm.h"
-
-#define AFFINITY UINT64_C(0xff00ffffff)
 
 static void *find(void *opaque, uint64_t affinity)
 {
-	struct vm *vm = opaque;
-	/* The inverse of vm_mpidr(). */
-	uint64_t id = (affinity & 0xf) | (affinity >> 8 & 0xff) << 4;
-
-	if (id >= VM_MAX_VCPUS || (vm_mpidr((unsigned)id) & AFFINITY) != affinity)
-		return NULL;
-	return vm_vcpu_by_id(vm, (unsigned)id);
+	return vm_vcpu_by_affinity(opaque, affinity);
 }
 
 static void *nth(void *opaque, unsigned n, uint64_t *affinity)
@@ -24,7 +17,7 @@ static void *nth(void *opaque, unsigned n, uint64_t *affinity)
 	struct vcpu *v = vm_vcpu_nth(opaque, n);
 
 	if (v)
-		*affinity = vm_mpidr(v->id) & AFFINITY;
+		*affinity = atomic_load_explicit(&v->affinity, memory_order_relaxed);
 	return v;
 }
 
@@ -73,7 +66,7 @@ static bool leave_with(struct vm_exit *exit, enum vm_event event, bool has_flags
 	return true;
 }
 
-bool vm_hypercall(struct vcpu *v, struct vm_exit *exit, bool *wait)
+bool vm_hypercall(struct vcpu *v, bool smc, struct vm_exit *exit, bool *wait)
 {
 	uint64_t *r = v->cpu->r;
 	uint64_t x[4] = {r[0], r[1], r[2], r[3]};
@@ -81,15 +74,26 @@ bool vm_hypercall(struct vcpu *v, struct vm_exit *exit, bool *wait)
 	struct fw_caller caller = {.fw = &v->vm->fw,
 				   .vcpu = v,
 				   .id = v->id,
-				   .has_0_2 = v->features & AM_BIT(KVM_ARM_VCPU_PSCI_0_2)};
+				   .has_0_2 = v->features & AM_BIT(KVM_ARM_VCPU_PSCI_0_2),
+				   .smc = smc};
 	enum fw_action action = fw_call(&caller, x, &flags);
 
 	*wait = action == FW_WAIT;
-	if (action == FW_SYSTEM_SUSPEND)
-		return leave_with(exit, VM_EVENT_SUSPEND, false, 0);
+	if (action == FW_SDEI) {
+		vcpu_sdei_call(v);
+		return false;
+	}
 	memcpy(r, x, sizeof(x));
 	switch (action) {
+	case FW_FORWARD:
+		*exit =
+		    (struct vm_exit){.kind = VM_EXIT_HYPERCALL, .call = (uint32_t)x[0], .smc = smc};
+		return true;
+	case FW_SYSTEM_SUSPEND:
+		return leave_with(exit, VM_EVENT_SUSPEND, false, 0);
 	case FW_CPU_OFF:
+		/* Here, so that no shared event waits for a CPU that is off. */
+		sdei_pe_reset(v->sdei);
 		vcpu_set_power(v, VCPU_STOPPED);
 		return false;
 	case FW_SYSTEM_OFF:

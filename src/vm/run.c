@@ -5,6 +5,7 @@
 
 #include "base/bits.h"
 #include "base/trace.h"
+#include "fw/sdei.h"
 #include "vm/vm.h"
 
 /* ---- First run ---- */
@@ -58,19 +59,20 @@ static bool runnable(struct vcpu *v)
 	return atomic_load(&v->power) != VCPU_STOPPED;
 }
 
+/* A masked PE is not woken by an event, as sdei_due() has it. */
+static bool event_pending(struct vcpu *v)
+{
+	return cpu_irq_pending(v->cpu) || sdei_due(v->sdei);
+}
+
 static bool interrupted(struct vcpu *v)
 {
-	return cpu_irq_pending(v->cpu) || atomic_load(&v->power) != VCPU_RUNNABLE;
+	return event_pending(v) || atomic_load(&v->power) != VCPU_RUNNABLE;
 }
 
 static bool wake_condition(struct vcpu *v)
 {
-	return cpu_irq_pending(v->cpu) || atomic_load(&v->power) != VCPU_SUSPENDED;
-}
-
-static bool never(struct vcpu *v)
-{
-	return false;
+	return event_pending(v) || atomic_load(&v->power) != VCPU_SUSPENDED;
 }
 
 static void count_wait(struct vcpu *v, uint64_t ns)
@@ -114,17 +116,22 @@ static int wait_until(struct vcpu *v, bool (*done)(struct vcpu *v))
 #define WFE_SPINS     16
 #define WFE_SLEEP_NS  50000
 
+static bool sdei_pending(struct vcpu *v)
+{
+	return sdei_due(v->sdei);
+}
+
 static int wait_for_event(struct vcpu *v)
 {
 	uint64_t now = timer_now();
 
 	v->wfe_streak = now - v->wfe_last < WFE_STREAK_NS ? v->wfe_streak + 1 : 0;
-	if (cpu_irq_pending(v->cpu) || v->wfe_streak < WFE_SPINS) {
+	if (event_pending(v) || v->wfe_streak < WFE_SPINS) {
 		sched_yield();
 		v->wfe_last = timer_now();
 		return 0;
 	}
-	int err = vcpu_sleep(v, now + WFE_SLEEP_NS, never);
+	int err = vcpu_sleep(v, now + WFE_SLEEP_NS, sdei_pending);
 
 	v->wfe_last = timer_now();
 	return err;
@@ -206,6 +213,15 @@ static int debug_exit(struct vcpu *v, struct vm_exit *exit)
 	return 1;
 }
 
+static int hypercall(struct vcpu *v, bool smc, struct vm_exit *exit)
+{
+	bool wait;
+
+	if (vm_hypercall(v, smc, exit, &wait))
+		return 1;
+	return wait ? wait_until(v, interrupted) : 0;
+}
+
 /* 0: go on; 1: leave with *exit; or -errno. */
 static int handle_exit(struct vcpu *v, enum cpu_exit reason, struct vm_exit *exit)
 {
@@ -224,11 +240,11 @@ static int handle_exit(struct vcpu *v, enum cpu_exit reason, struct vm_exit *exi
 		return wait_for_event(v);
 	case CPU_EXIT_HVC:
 		vm_stat_add(&v->stats, VCPU_STAT_HVC_EXITS, 1);
-		if (vm_hypercall(v, exit, &flag))
-			return 1;
-		return flag ? wait_until(v, interrupted) : 0;
+		return hypercall(v, false, exit);
 	case CPU_EXIT_SMC:
-		/* Nothing is above this EL2; KVM answers as the convention wants (SMCCC 5.2). */
+		/* Nothing is above this EL2. Immediates but 0 are reserved (DEN0028 2.9). */
+		if (!v->cpu->exit_imm)
+			return hypercall(v, true, exit);
 		v->cpu->r[0] = UINT64_MAX;
 		return 0;
 	case CPU_EXIT_MMIO:
@@ -267,6 +283,8 @@ static int prepare(struct vcpu *v, struct vm_exit *exit)
 	}
 	if (vm_user_irq_changed(v))
 		return -EINTR;
+	if (am_unlikely(sdei_due(v->sdei)))
+		vcpu_deliver_events(v);
 	return 0;
 }
 

@@ -17,7 +17,7 @@
 #define STEAL_PERIOD_NS 4000000
 
 /* struct pvclock_vcpu_stolen_time: revision and attributes are zero. */
-enum { OFFSET_STOLEN = 8, STRUCTURE_ALIGN = 64 };
+enum { OFFSET_STOLEN = 8, STRUCTURE_SIZE = 64, STRUCTURE_ALIGN = 64 };
 
 /* The calling thread's time on a run queue, in ns; false: this kernel does not say. */
 static bool run_delay(uint64_t *ns)
@@ -104,8 +104,8 @@ void vcpu_steal_update(struct vcpu *v, uint64_t now)
 		return;
 	if (v->steal.begin) {
 		v->steal.begin = false;
-		guest_st64(p, 0);
-		guest_st64(p + OFFSET_STOLEN, 0);
+		for (unsigned at = 0; at < STRUCTURE_SIZE; at += 8)
+			guest_st64(p + at, 0);
 		v->steal.seen = delay;
 		return;
 	}

@@ -18,6 +18,7 @@
 
 #include "base/bits.h"
 #include "base/trace.h"
+#include "fw/sdei.h"
 
 /* ---- Reset and power ---- */
 
@@ -27,6 +28,7 @@ void vcpu_reset(struct vcpu *v, uint64_t pc, uint64_t x0)
 	v->cpu->r[0] = x0;
 	memset(v->spsr32, 0, sizeof(v->spsr32));
 	timer_reset(&v->timer);
+	sdei_pe_reset(v->sdei);
 	v->sync_timer_lines = true;
 	v->mmio_pending = false;
 }

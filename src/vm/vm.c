@@ -10,6 +10,8 @@
 
 #include "base/bits.h"
 #include "cpu/cluster.h"
+#include "cpu/sysreg.h"
+#include "fw/sdei.h"
 
 static void *gic_alloc(void *opaque, size_t size)
 {
@@ -71,6 +73,7 @@ static void vcpu_destroy(struct vcpu *v)
 		return;
 	int fd = atomic_load(&v->wake_fd);
 
+	sdei_pe_destroy(v->sdei);
 	cpu_destroy(v->cpu);
 	if (fd >= 0)
 		close(fd);
@@ -92,12 +95,14 @@ static void vm_destroy(struct vm *vm)
 		vcpu_destroy(vm_vcpu_nth(vm, n));
 	for (unsigned n = 0; n < VM_MAX_VCPUS; n++)
 		vcpu_destroy(vm->spare[n]);
+	sdei_destroy(vm->sdei);
 	if (vm->bus)
 		am_bus_destroy(vm->bus);
 	if (vm->cluster)
 		cpu_cluster_destroy(vm->cluster);
 	mem_destroy(vm->mem);
 	vm_io_finish(&vm->io);
+	fw_filter_finish(&vm->fw.filter);
 	vm_stats_finish(&vm->stats);
 	pthread_mutex_destroy(&vm->lock);
 	pthread_mutex_destroy(&vm->slots_lock);
@@ -125,7 +130,7 @@ int vm_create(unsigned ipa_bits, unsigned pa_bits, struct vm **out)
 	vm->cluster = cpu_cluster_create(VM_MAX_VCPUS);
 	if (am_bus_create(&alloc, &vm->bus))
 		vm->bus = NULL;
-	if (!vm->mem || !vm->cluster || !vm->bus) {
+	if (vm_sdei_init(vm) || !vm->mem || !vm->cluster || !vm->bus) {
 		vm_destroy(vm);
 		return -ENOMEM;
 	}
@@ -133,8 +138,11 @@ int vm_create(unsigned ipa_bits, unsigned pa_bits, struct vm **out)
 	/* The PPIs of Arm's base system architecture, which KVM uses too. */
 	atomic_init(&vm->timer_ppi[TIMER_VIRTUAL], 27);
 	atomic_init(&vm->timer_ppi[TIMER_PHYSICAL], 30);
+	atomic_init(&vm->timer_ppi[VM_TIMER_HYP_VIRTUAL], 28);
+	atomic_init(&vm->timer_ppi[VM_TIMER_HYP_PHYSICAL], 26);
 	vm->fw.ops = &vm_fw_ops;
 	vm->fw.vm = vm;
+	vm->fw.sdei = vm->sdei;
 	*out = vm;
 	return 0;
 }
@@ -157,6 +165,30 @@ uint64_t vm_mpidr(unsigned id)
 {
 	return AM_BIT(31) | (id & 0xf) | (uint64_t)(id >> 4 & 0xff) << 8 |
 	       (uint64_t)(id >> 12 & 0xff) << 16;
+}
+
+#define AFFINITY UINT64_C(0xff00ffffff)
+
+struct vcpu *vm_vcpu_by_affinity(struct vm *vm, uint64_t affinity)
+{
+	struct vcpu *v;
+
+	for (unsigned n = 0; (v = vm_vcpu_nth(vm, n)); n++) {
+		if (atomic_load_explicit(&v->affinity, memory_order_relaxed) == affinity)
+			return v;
+	}
+	return NULL;
+}
+
+void vm_vcpu_mpidr_changed(struct vcpu *v)
+{
+	uint64_t mpidr = v->cpu->sr[SR_MPIDR_EL1];
+	struct am_gic *gic = vm_gic(v->vm);
+
+	atomic_store_explicit(&v->affinity, mpidr & AFFINITY, memory_order_relaxed);
+	sdei_pe_set_affinity(v->sdei, mpidr & AFFINITY);
+	if (gic)
+		am_gic_set_mpidr(gic, v->id, mpidr);
 }
 
 struct vcpu *vm_vcpu_by_id(struct vm *vm, unsigned id)
@@ -201,8 +233,10 @@ int vm_vcpu_create(struct vm *vm, unsigned id, struct vcpu **out)
 		return -ENOMEM;
 	v->vm = vm;
 	v->id = id;
+	atomic_init(&v->affinity, vm_mpidr(id) & AFFINITY);
 	v->cpu = cpu_create(vm->cluster, id, vm_mpidr(id), &vm_cpu_ops, v);
-	if (!v->cpu) {
+	if (!v->cpu || vcpu_sdei_init(v)) {
+		cpu_destroy(v->cpu);
 		free(v);
 		return -ENOMEM;
 	}
@@ -229,7 +263,7 @@ int vm_vcpu_publish(struct vcpu *v)
 
 	atomic_store_explicit(&vm->by_id[v->id], v, memory_order_release);
 	if (gic) {
-		int err = am_gic_add_vcpu(gic, v->id, vm_mpidr(v->id));
+		int err = am_gic_add_vcpu(gic, v->id, v->cpu->sr[SR_MPIDR_EL1]);
 
 		if (err) {
 			atomic_store(&vm->by_id[v->id], NULL);
@@ -306,7 +340,11 @@ int vm_create_gic(struct vm *vm, unsigned version)
 	struct am_gic_config config = {
 	    .max_vcpus = version == 2 ? AM_GIC_V2_MAX_VCPUS : VM_MAX_VCPUS,
 	    .ipa_bits = vm->ipa_bits,
-	    .ops = {vm_irq_line_changed, gic_alloc, gic_free, vm_spi_done},
+	    .ops = {.irq_line_changed = vm_irq_line_changed,
+		    .alloc = gic_alloc,
+		    .free = gic_free,
+		    .spi_done = vm_spi_done,
+		    .bound_pending = vm_bound_pending},
 	    .opaque = vm,
 	    .version = version,
 	};
@@ -321,7 +359,7 @@ int vm_create_gic(struct vm *vm, unsigned version)
 	for (unsigned n = 0; n < atomic_load(&vm->nr_vcpus) && !err; n++) {
 		struct vcpu *v = vm_vcpu_nth(vm, n);
 
-		err = am_gic_add_vcpu(gic, v->id, vm_mpidr(v->id));
+		err = am_gic_add_vcpu(gic, v->id, v->cpu->sr[SR_MPIDR_EL1]);
 	}
 	if (err) {
 		am_gic_destroy(gic);

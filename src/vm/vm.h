@@ -11,6 +11,7 @@
 
 #include <armature/gic.h>
 #include <armature/mmio.h>
+#include <armature/sdei.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -38,6 +39,9 @@
 enum vm_stat { VM_STAT_REMOTE_TLB_FLUSH, VM_STAT_REMOTE_TLB_FLUSH_REQUESTS, VM_NR_STATS };
 
 #define VCPU_STAT_BUCKETS 32
+
+/* EL2's timers have interrupts as well, which user space can ask for; no guest here has them. */
+enum { VM_TIMER_HYP_VIRTUAL = TIMER_COUNT, VM_TIMER_HYP_PHYSICAL, VM_NR_TIMER_PPIS };
 
 enum vcpu_stat {
 	VCPU_STAT_HALT_SUCCESSFUL_POLL, /* nothing polls here: the six about it stay 0 */
@@ -82,6 +86,14 @@ static inline void vm_stat_add(struct vm_stats *s, unsigned which, uint64_t v)
 void vm_stats_move(struct vm_stats *s, unsigned nr, uint64_t *to);
 void vm_stats_finish(struct vm_stats *s);
 
+struct sdei;
+struct sdei_pe;
+
+struct vm_handled {
+	am_sdei_handled *fn;
+	void *opaque;
+};
+
 struct vm {
 	atomic_uint refs;
 	pid_t pid; /* of the process that made it: nobody else may use it */
@@ -96,9 +108,12 @@ struct vm {
 	struct am_bus *bus;
 	_Atomic(struct am_gic *) gic; /* NULL: user space has the interrupt controller */
 	struct timer_offsets timers;
-	atomic_uint timer_ppi[TIMER_COUNT];
+	atomic_uint timer_ppi[VM_NR_TIMER_PPIS];
 	atomic_bool offsets_fixed; /* user space set them: creating vCPUs does not */
 	struct fw fw;
+	struct sdei *sdei;
+	struct am_lock handled_lock;
+	struct vm_handled handled;
 	struct vm_io io;
 	struct vm_irqs irqs;
 	unsigned manual_log;	  /* KVM_DIRTY_LOG_*, how dirty logs work; under slots_lock */
@@ -125,8 +140,10 @@ enum vcpu_power { VCPU_RUNNABLE, VCPU_STOPPED, VCPU_SUSPENDED };
 struct vcpu {
 	struct vm *vm;
 	unsigned id;
+	_Atomic uint64_t affinity; /* of MPIDR_EL1, for whoever looks for it */
 	struct cpu *cpu;
 	struct timer timer;
+	struct sdei_pe *sdei;
 	struct mem_view view;
 	struct mem_ring ring; /* with view.ring: what user space maps at ring_fd */
 	int ring_fd;
@@ -190,6 +207,10 @@ void vm_vcpu_abandon(struct vcpu *v);
 struct vcpu *vm_vcpu_by_id(struct vm *vm, unsigned id);
 struct vcpu *vm_vcpu_nth(struct vm *vm, unsigned n);
 uint64_t vm_mpidr(unsigned id);
+/* The first vCPU that has these fields Aff3, Aff2..Aff0 in MPIDR_EL1; NULL: none. */
+struct vcpu *vm_vcpu_by_affinity(struct vm *vm, uint64_t affinity);
+/* User space has written MPIDR_EL1. Under vm.lock. */
+void vm_vcpu_mpidr_changed(struct vcpu *v);
 
 /* All vCPU mutexes, none of them by waiting: -EBUSY. Under vm.lock. */
 int vm_lock_vcpus(struct vm *vm);
@@ -240,6 +261,7 @@ enum vm_exit_kind {
 	VM_EXIT_SYSTEM_EVENT,
 	VM_EXIT_DEBUG,
 	VM_EXIT_RING_FULL,
+	VM_EXIT_HYPERCALL,
 };
 
 enum vm_event { VM_EVENT_SHUTDOWN = 1, VM_EVENT_RESET, VM_EVENT_WAKEUP = 4, VM_EVENT_SUSPEND };
@@ -251,6 +273,8 @@ struct vm_exit {
 	uint64_t event_flags;
 	struct cpu_mmio mmio;
 	uint64_t debug_esr, debug_far;
+	uint32_t call; /* the function that user space answers, and whether it came by SMC */
+	bool smc;
 };
 
 /* What the first run of a vCPU checks and sets up. */
@@ -279,6 +303,20 @@ void vcpu_steal_update(struct vcpu *v, uint64_t now);
 uint64_t vm_steal_address(void *vcpu);
 void vm_steal_begin(void *vcpu);
 
+/* ---- Software delegated exceptions (sdei.c) ---- */
+
+/* 0 or -ENOMEM. */
+int vm_sdei_init(struct vm *vm);
+int vcpu_sdei_init(struct vcpu *v);
+/* Before each entry: the handler of what is due is what runs then. */
+void vcpu_deliver_events(struct vcpu *v);
+/* The call in the vCPU's registers, for which fw_call() said FW_SDEI. */
+void vcpu_sdei_call(struct vcpu *v);
+/* -EBUSY: a vCPU has run. */
+int vm_sdei_on_handled(struct vm *vm, am_sdei_handled *fn, void *opaque);
+/* struct am_gic_ops */
+void vm_bound_pending(void *opaque, int vcpu, unsigned intid);
+
 /* ---- What surrounds the CPU and the firmware (env.c, power.c) ---- */
 
 extern const struct cpu_ops vm_cpu_ops;
@@ -288,7 +326,7 @@ void vm_timer_line(void *opaque, enum timer_which which, bool level);
 bool vm_user_irq_changed(struct vcpu *v);
 void vm_irq_line_changed(void *opaque, unsigned vcpu, bool irq, bool fiq);
 
-/* An HVC by the guest: what vcpu_run() does next. True: leave with *exit. */
-bool vm_hypercall(struct vcpu *v, struct vm_exit *exit, bool *wait);
+/* An HVC or SMC by the guest: what vcpu_run() does next. True: leave with *exit. */
+bool vm_hypercall(struct vcpu *v, bool smc, struct vm_exit *exit, bool *wait);
 
 #endif

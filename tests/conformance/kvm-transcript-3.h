@@ -495,6 +495,8 @@ static void a_its_tables(void)
 
 #include "kvm-transcript-4.h"
 #include "kvm-transcript-5.h"
+#include "kvm-transcript-6.h"
+#include "kvm-transcript-7.h"
 
 int main(int argc, char **argv)
 {
@@ -502,6 +504,7 @@ int main(int argc, char **argv)
 		{ "ipa", a_ipa }, { "caps", a_caps }, { "has_attr", a_has_attr }, { "redist", a_redist },
 		{ "reset", a_reset }, { "its_regs", a_its_regs }, { "its_tables", a_its_tables },
 		{ "its_corrupt", a_its_corrupt }, { "delivery", a_delivery }, { "walks", a_walks },
+		{ "smccc", a_smccc }, { "smccc_filter", a_filter }, { "vcpu_attr", a_vcpu_attr }, { "abi", a_abi },
 	};
 	struct sigaction sa = { .sa_handler = on_alarm };
 	sigaction(SIGALRM, &sa, NULL);

@@ -90,6 +90,7 @@ void wait_for_mark(struct machine *m);
 #define PSCI_FEATURES	   0x8400000au
 #define PSCI_SYS_SUSPEND   0xc400000eu
 #define PSCI_RESET2	   0xc4000012u
+#define PSCI_OFF2	   0xc4000015u
 
 #define A64_HVC		      0xd4000002u
 #define A64_SMC		      0xd4000003u

@@ -225,7 +225,7 @@ static void refused_values(void **state)
 	assert_int_equal(set_u64(&m, ARM64_SYS_REG(2, 0, 1, 1, 4), 0), -EINVAL); /* OSLSR_EL1 */
 	assert_int_equal(set_u64(&m, ARM64_SYS_REG(2, 0, 1, 1, 4), 0xa), 0);
 	assert_int_equal(set_u64(&m, KVM_REG_ARM_PSCI_VERSION, 1), -EINVAL); /* 0.1 */
-	assert_int_equal(set_u64(&m, KVM_REG_ARM_PSCI_VERSION, 0x10002), -EINVAL);
+	assert_int_equal(set_u64(&m, KVM_REG_ARM_PSCI_VERSION, 0x10004), -EINVAL);
 	assert_int_equal(set_u64(&m, KVM_REG_ARM_PSCI_VERSION, 2), 0);
 	assert_int_equal(reg_get(&m, 0, KVM_REG_ARM_PSCI_VERSION), 2);
 	assert_int_equal(set_u64(&m, KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1, 2), 0);
