@@ -41,6 +41,14 @@ static void lines_changed(void *opaque, unsigned vcpu, bool irq, bool fiq)
 	m->lines[vcpu] = lines;
 }
 
+static void bound_pending(void *opaque, int vcpu, unsigned intid)
+{
+	struct machine *m = opaque;
+
+	if (intid < 16 || intid >= am_gic_nr_irqs(m->gic) || (vcpu == -1) != (intid >= 32))
+		__builtin_trap();
+}
+
 /* As the resampling of an irqfd does. */
 static void spi_done(void *opaque, unsigned intid)
 {
@@ -84,7 +92,8 @@ int fuzz_create(struct machine *m, const struct am_gic_config *config)
 	c.ops = (struct am_gic_ops){.irq_line_changed = lines_changed,
 				    .alloc = alloc,
 				    .free = release,
-				    .spi_done = spi_done};
+				    .spi_done = spi_done,
+				    .bound_pending = bound_pending};
 	c.opaque = m;
 	err = am_gic_create(&c, &m->gic);
 	if (!err != !!m->gic)

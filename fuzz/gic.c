@@ -12,55 +12,11 @@
 
 #include "fuzz.h"
 #include "gic-state.h"
+#include "input.h"
 
 struct fuzz_count fuzz_count;
 
-static struct {
-	const uint8_t *data;
-	size_t left;
-} in;
-
 static struct machine m;
-
-/* ---- Input ---- */
-
-static uint8_t byte(void)
-{
-	if (!in.left)
-		return 0;
-	in.left--;
-	return *in.data++;
-}
-
-static uint32_t word(void)
-{
-	uint32_t v = 0;
-
-	for (int n = 0; n < 4; n++)
-		v = v << 8 | byte();
-	return v;
-}
-
-static uint64_t value(void)
-{
-	unsigned shift;
-
-	switch (byte() % 8) {
-	case 0:
-		return (uint64_t)word() << 32 | word();
-	case 1:
-		return UINT64_MAX - byte();
-	case 2:
-		return UINT64_C(1) << (byte() & 63);
-	case 3:
-		shift = byte() & 63;
-		return (uint64_t)byte() << shift;
-	case 4:
-		return word();
-	default:
-		return byte();
-	}
-}
 
 static void count(int err)
 {
@@ -92,7 +48,7 @@ static unsigned some_intid(void)
 
 static uint64_t some_mpidr(void)
 {
-	return byte() % 4 ? fuzz_mpidr(byte()) : value();
+	return byte() % 4 ? fuzz_mpidr(byte()) : number();
 }
 
 static uint32_t some_offset(bool redist)
@@ -118,7 +74,7 @@ static uint64_t some_address(void)
 	unsigned n = byte();
 
 	if (n < 8)
-		return value();
+		return number();
 	if (n < 96)
 		return FUZZ_DIST + some_offset(false) % 0x10004;
 	if (m.version == 3)
@@ -158,7 +114,7 @@ static uint64_t some_attr(uint32_t group)
 	case AM_GIC_GRP_CTRL:
 		return byte() % 8;
 	default:
-		return value();
+		return number();
 	}
 }
 
@@ -168,7 +124,7 @@ static uint64_t some_attr_value(uint32_t group)
 
 	switch (byte() % 4) {
 	case 0:
-		return value();
+		return number();
 	case 1:
 		return group == AM_GIC_GRP_ADDR ? UINT64_C(0x1000) * word() : iidr[byte() & 1];
 	default:
@@ -200,7 +156,7 @@ static uint32_t some_group(void)
 static void attribute(void)
 {
 	uint32_t group = some_group();
-	uint64_t attr = byte() % 8 ? some_attr(group) : value(), v = some_attr_value(group);
+	uint64_t attr = byte() % 8 ? some_attr(group) : number(), v = some_attr_value(group);
 
 	switch (byte() % 4) {
 	case 0:
@@ -227,7 +183,7 @@ static void memory_access(void)
 	if (n & 8) {
 		count(am_bus_read(m.bus, vcpu, at, len, &v));
 	} else {
-		v = value();
+		v = number();
 		count(am_bus_write(m.bus, vcpu, at, len, v));
 	}
 }
@@ -241,7 +197,7 @@ static void system_register(void)
 	if (reg % 4 == 0 || byte() % 2) {
 		count(am_gic_icc_read(m.gic, vcpu, reg, &v));
 	} else {
-		v = value();
+		v = number();
 		count(am_gic_icc_write(m.gic, vcpu, reg, v));
 	}
 }
@@ -275,6 +231,39 @@ static void inject(void)
 		count(am_gic_set_ppi(m.gic, some_vcpu(), intid, kind & 1));
 }
 
+/* The owner of bound interrupts. */
+static void bound(void)
+{
+	unsigned vcpu = some_vcpu(), intid = some_intid(), how = byte();
+	int r;
+
+	switch (how % 8) {
+	case 0:
+	case 1:
+		r = am_gic_bind(m.gic, vcpu, intid);
+		break;
+	case 2:
+		r = am_gic_unbind(m.gic, vcpu, intid);
+		break;
+	case 3:
+		r = am_gic_bound_enable(m.gic, vcpu, intid, how & 8);
+		break;
+	case 4:
+		r = am_gic_bound_end(m.gic, vcpu, intid);
+		break;
+	default:
+		r = am_gic_bound_state(m.gic, vcpu, intid);
+		/* Due is pending, enabled and not active, or nothing: an ack says the same. */
+		if (r >= 0 && am_gic_bound_ack(m.gic, vcpu, intid) != !!(r & AM_GIC_BOUND_DUE))
+			__builtin_trap();
+		if (r >= 0 && (r & AM_GIC_BOUND_DUE) &&
+		    (r & 7) != (AM_GIC_BOUND_PENDING | AM_GIC_BOUND_ENABLED))
+			__builtin_trap();
+		r = r < 0 ? r : 0;
+	}
+	count(r < 0 ? r : 0);
+}
+
 /*
  * A guest's stay on hardware: it, and an embedder that is wrong, may leave anything in the
  * registers. Devices go on meanwhile.
@@ -296,22 +285,24 @@ static void stay(void)
 		if (what < 96)
 			s->lr[what % AM_GIC_MAX_LRS] ^= UINT64_C(1) << (58 + what % 6);
 		else if (what < 128)
-			s->lr[what % AM_GIC_MAX_LRS] = value();
+			s->lr[what % AM_GIC_MAX_LRS] = number();
 		else if (what < 144)
 			s->vmcr = word();
 		else if (what < 160)
 			s->hcr = word();
 		else if (what < 176)
 			s->apr[what & 1][what / 2 % 4] = word();
-		else
+		else if (what < 250)
 			inject();
+		else
+			bound();
 	}
 	count(am_gic_lr_fold(m.gic, m.id[n], s));
 }
 
 static void layout(void)
 {
-	uint64_t v = value();
+	uint64_t v = number();
 
 	switch (byte() % 8) {
 	case 0:
@@ -436,14 +427,13 @@ static void step(void)
 	else if (op == 252)
 		fuzz_destroy(&m);
 	else
-		memory_access();
+		bound();
 	fuzz_check_lines(&m);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	in.data = data;
-	in.left = size;
+	input_start(data, size);
 	fuzz_machine_start(&m);
 	while (in.left)
 		step();

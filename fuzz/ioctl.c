@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
+#include "input.h"
 #include "requests.h"
 
 #define PAGE	  4096u
@@ -30,11 +31,6 @@
 #define MAX_MAPS  8
 
 struct fuzz_count fuzz_count;
-
-static struct {
-	const uint8_t *data;
-	size_t left;
-} in;
 
 struct file {
 	int fd;
@@ -53,23 +49,6 @@ static uint8_t *fixed;	 /* a page that cannot be written */
 static int events[4], null_fd;
 
 /* ---- Input ---- */
-
-static uint8_t byte(void)
-{
-	if (!in.left)
-		return 0;
-	in.left--;
-	return *in.data++;
-}
-
-static uint32_t word(void)
-{
-	uint32_t v = 0;
-
-	for (int n = 0; n < 4; n++)
-		v = v << 8 | byte();
-	return v;
-}
 
 /* An address where nothing is, or something of ours. */
 static uint64_t address(void)
@@ -603,8 +582,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (!guest)
 		set_up();
-	in.data = data;
-	in.left = size;
+	input_start(data, size);
 	memset(guest, 0, GUEST_LEN);
 	file_add(am_kvm_open(), FUZZ_SYSTEM);
 	prepare(files[0].fd);

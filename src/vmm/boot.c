@@ -19,7 +19,8 @@
 #include "vmm/machine.h"
 #include "vmm/report.h"
 
-static const char default_args[] = "console=ttyAMA0";
+/* Where the guest's console is, for its kernel. */
+static const char pl011_args[] = "console=ttyAMA0", virtio_args[] = "console=hvc0";
 
 static uint8_t *ram_at(struct machine *m, uint64_t guest)
 {
@@ -67,6 +68,7 @@ static int build_tree(struct machine *m, uint8_t *buf)
 	    .cpus = m->nr_vcpus,
 	    .mpidr = m->mpidr,
 	    .map = &m->map,
+	    .has_its = m->has_its,
 	};
 	uint64_t length;
 	int status;
@@ -92,14 +94,15 @@ static int build_tree(struct machine *m, uint8_t *buf)
 static char *command_line(struct machine *m)
 {
 	const char *append = m->opt->append ? m->opt->append : "";
-	size_t size = sizeof(default_args) + strlen(append) + 2;
+	const char *console = m->opt->virtio_console ? virtio_args : pl011_args;
+	size_t size = strlen(console) + strlen(append) + 2;
 	char *text;
 
 	if (m->opt->dtb && !m->opt->append)
 		return NULL;
 	text = malloc(size);
 	if (text)
-		snprintf(text, size, "%s%s%s", default_args, *append ? " " : "", append);
+		snprintf(text, size, "%s%s%s", console, *append ? " " : "", append);
 	return text;
 }
 

@@ -14,7 +14,7 @@
 
 #include <armature/kvm.h>
 
-enum { PHANDLE_GIC = 1, PHANDLE_CLOCK = 2 };
+enum { PHANDLE_GIC = 1, PHANDLE_CLOCK = 2, PHANDLE_ITS = 3 };
 
 /* The three cells of a GIC interrupt: type, number, flags. */
 enum { GIC_SPI = 0, GIC_PPI = 1, IRQ_LEVEL_HIGH = 4 };
@@ -159,6 +159,17 @@ static int add_v3(void *fdt, const struct fdt_machine *m)
 	return 0;
 }
 
+static int add_its(void *fdt)
+{
+	TRY(fdt_begin_node(fdt, "its@8080000"));
+	TRY(fdt_property_string(fdt, "compatible", "arm,gic-v3-its"));
+	TRY(fdt_property(fdt, "msi-controller", NULL, 0));
+	TRY(fdt_property_u32(fdt, "#msi-cells", 1));
+	TRY(put_reg(fdt, LAYOUT_ITS, KVM_VGIC_V3_ITS_SIZE));
+	TRY(fdt_property_u32(fdt, "phandle", PHANDLE_ITS));
+	return fdt_end_node(fdt);
+}
+
 static int add_gic(void *fdt, const struct fdt_machine *m)
 {
 	TRY(fdt_begin_node(fdt, "intc@8000000"));
@@ -169,6 +180,8 @@ static int add_gic(void *fdt, const struct fdt_machine *m)
 	TRY(fdt_property(fdt, "ranges", NULL, 0));
 	TRY(m->map->gic_version == 2 ? add_v2(fdt) : add_v3(fdt, m));
 	TRY(fdt_property_u32(fdt, "phandle", PHANDLE_GIC));
+	if (m->has_its)
+		TRY(add_its(fdt));
 	return fdt_end_node(fdt);
 }
 
@@ -208,6 +221,71 @@ static int add_devices(void *fdt)
 	return fdt_end_node(fdt);
 }
 
+/*
+ * Which SPI a device's pin is: the pins of neighbouring devices are turned by one, so four devices
+ * tell how those of all 32 are. The mask leaves two bits of the device's number, and the pin.
+ */
+static int add_pci_pins(void *fdt)
+{
+	enum { ENTRY = 10 * 4 };
+	struct cells mask = {.n = 0};
+	void *map;
+
+	TRY(fdt_property_placeholder(fdt, "interrupt-map", 16 * ENTRY, &map));
+	for (unsigned i = 0; i < 16; i++) {
+		const unsigned device = i / 4, pin = i % 4;
+		struct cells c = {.n = 0};
+
+		cell(&c, device << 11);
+		cell64(&c, 0);
+		cell(&c, pin + 1);
+		cell(&c, PHANDLE_GIC);
+		cell64(&c, 0);
+		cell(&c, GIC_SPI);
+		cell(&c, LAYOUT_PCI_SPI + (pin + device) % 4);
+		cell(&c, IRQ_LEVEL_HIGH);
+		memcpy((char *)map + i * ENTRY, c.cell, ENTRY);
+	}
+	cell(&mask, 3 << 11);
+	cell64(&mask, 0);
+	cell(&mask, 7);
+	return put(fdt, "interrupt-map-mask", &mask);
+}
+
+static int add_pci(void *fdt, const struct fdt_machine *m)
+{
+	const uint32_t memory_32 = 0x02000000; /* the kind of address: IEEE 1275 PCI binding */
+	struct cells buses = {.n = 0}, ranges = {.n = 0}, msi = {.n = 0};
+
+	cell(&buses, 0);
+	cell(&buses, 0);
+	cell(&ranges, memory_32);
+	cell64(&ranges, m->map->pci_window);
+	cell64(&ranges, m->map->pci_window);
+	cell64(&ranges, m->map->pci_window_size);
+	TRY(fdt_begin_node(fdt, "pcie@3f000000"));
+	TRY(fdt_property_string(fdt, "compatible", "pci-host-ecam-generic"));
+	TRY(fdt_property_string(fdt, "device_type", "pci"));
+	TRY(fdt_property_u32(fdt, "#address-cells", 3));
+	TRY(fdt_property_u32(fdt, "#size-cells", 2));
+	TRY(fdt_property_u32(fdt, "#interrupt-cells", 1));
+	TRY(fdt_property_u32(fdt, "linux,pci-domain", 0));
+	TRY(put(fdt, "bus-range", &buses));
+	TRY(fdt_property(fdt, "dma-coherent", NULL, 0));
+	TRY(put_reg(fdt, LAYOUT_ECAM, LAYOUT_ECAM_SIZE));
+	TRY(put(fdt, "ranges", &ranges));
+	TRY(add_pci_pins(fdt));
+	/* A requester ID is the DeviceID, all 16 bits of it. */
+	if (m->has_its) {
+		cell(&msi, 0);
+		cell(&msi, PHANDLE_ITS);
+		cell(&msi, 0);
+		cell(&msi, 0x10000);
+		TRY(put(fdt, "msi-map", &msi));
+	}
+	return fdt_end_node(fdt);
+}
+
 static int add_memory(void *fdt, const struct layout_map *map)
 {
 	char name[32];
@@ -238,6 +316,7 @@ int fdt_build(void *fdt, int size, const struct fdt_machine *m)
 	TRY(add_psci_and_timer(fdt, m));
 	TRY(add_gic(fdt, m));
 	TRY(add_devices(fdt));
+	TRY(add_pci(fdt, m));
 
 	TRY(fdt_end_node(fdt));
 	TRY(fdt_finish(fdt));

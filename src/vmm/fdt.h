@@ -3,6 +3,7 @@
 #ifndef VMM_FDT_H
 #define VMM_FDT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "vmm/layout.h"
@@ -11,6 +12,7 @@ struct fdt_machine {
 	unsigned cpus;
 	const uint64_t *mpidr; /* of each CPU, as the accelerator numbers them */
 	const struct layout_map *map;
+	bool has_its; /* else PCI devices have interrupt lines only */
 };
 
 /* What differs from one boot to the next. */

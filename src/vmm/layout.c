@@ -118,13 +118,14 @@ static uint64_t gicr_size(const struct layout_gicr *r)
 	return r->count * LAYOUT_GICR_STEP;
 }
 
-unsigned layout_ranges(const struct layout_map *map, struct layout_range r[5])
+unsigned layout_ranges(const struct layout_map *map, struct layout_range r[LAYOUT_MAX_RANGES])
 {
 	unsigned n = 0;
 
 	r[n++] = (struct layout_range){"memory", map->ram_base, map->ram_size};
 	r[n++] = (struct layout_range){"the UART", LAYOUT_UART, LAYOUT_FRAME};
 	r[n++] = (struct layout_range){"the clock", LAYOUT_RTC, LAYOUT_FRAME};
+	r[n++] = (struct layout_range){"the PCI bus", LAYOUT_ECAM, LAYOUT_ECAM_SIZE};
 	if (map->gic_version == 2) {
 		r[n++] = (struct layout_range){"the GIC's distributor", LAYOUT_GICD,
 					       KVM_VGIC_V2_DIST_SIZE};
@@ -133,6 +134,7 @@ unsigned layout_ranges(const struct layout_map *map, struct layout_range r[5])
 	} else {
 		r[n++] = (struct layout_range){"the GIC's distributor", LAYOUT_GICD,
 					       KVM_VGIC_V3_DIST_SIZE};
+		r[n++] = (struct layout_range){"the ITS", LAYOUT_ITS, KVM_VGIC_V3_ITS_SIZE};
 	}
 	return n;
 }
@@ -142,7 +144,7 @@ static int check_region(const struct layout_map *map, unsigned i, unsigned max)
 {
 	const struct layout_gicr *r = &map->gicr[i];
 	const unsigned long long base = r->base;
-	struct layout_range ranges[5];
+	struct layout_range ranges[LAYOUT_MAX_RANGES];
 	unsigned n = layout_ranges(map, ranges);
 
 	if (r->base >= UINT64_C(1) << max || gicr_size(r) > (UINT64_C(1) << max) - r->base)
@@ -253,6 +255,48 @@ static int place_redistributors(struct layout_map *map, unsigned cpus, unsigned 
 			cpus, LAYOUT_GICR_LOW_MAX, (unsigned long long)LAYOUT_GICR_HIGH, max);
 }
 
+/* ---- PCI ---- */
+
+/* How much is free from @base on: 0 if a redistributor is there. */
+static uint64_t free_from(const struct layout_map *map, uint64_t base)
+{
+	uint64_t end = LAYOUT_PCI_END;
+
+	if (base < LAYOUT_PCI || base >= end)
+		return 0;
+	for (unsigned i = 0; i < map->nr_gicr; i++) {
+		const struct layout_gicr *r = &map->gicr[i];
+
+		if (overlap(base, 1, r->base, gicr_size(r)))
+			return 0;
+		if (r->base > base && r->base < end)
+			end = r->base;
+	}
+	return end - base;
+}
+
+/* The lowest of the largest free parts, which begins where something else ends. */
+static int place_pci_window(struct layout_map *map)
+{
+	for (unsigned i = 0; i <= map->nr_gicr; i++) {
+		const struct layout_gicr *r = &map->gicr[i ? i - 1 : 0];
+		uint64_t base = i ? r->base + gicr_size(r) : LAYOUT_PCI;
+		uint64_t size = free_from(map, base);
+
+		if (size > map->pci_window_size ||
+		    (size == map->pci_window_size && base < map->pci_window)) {
+			map->pci_window = base;
+			map->pci_window_size = size;
+		}
+	}
+	if (map->pci_window_size >= LAYOUT_PCI_LEAST)
+		return 0;
+	return vmm_fail(VMM_USAGE,
+			"--redist-region: leave 1M in one piece for PCI devices between 0x%llx "
+			"and 0x%llx",
+			(unsigned long long)LAYOUT_PCI, (unsigned long long)LAYOUT_PCI_END);
+}
+
 /* ---- All of it ---- */
 
 int layout_plan(struct layout_map *map, const struct options *o, unsigned ipa_limit)
@@ -269,6 +313,8 @@ int layout_plan(struct layout_map *map, const struct options *o, unsigned ipa_li
 		status = take_regions(map, o, max);
 	else if (!status && map->gic_version == 3)
 		status = place_redistributors(map, o->cpus, max);
+	if (!status)
+		status = place_pci_window(map);
 	if (status)
 		return status;
 	end = ram_end(map);

@@ -13,11 +13,19 @@ struct options;
 
 #define LAYOUT_GICD  UINT64_C(0x08000000)
 #define LAYOUT_GICC  UINT64_C(0x08010000)
+#define LAYOUT_ITS   UINT64_C(0x08080000)
 #define LAYOUT_GICR  UINT64_C(0x080a0000)
 #define LAYOUT_UART  UINT64_C(0x09000000)
 #define LAYOUT_RTC   UINT64_C(0x09010000)
 #define LAYOUT_FRAME UINT64_C(0x00001000)
+#define LAYOUT_ECAM  UINT64_C(0x3f000000)
 #define LAYOUT_RAM   UINT64_C(0x40000000)
+/* One bus; QEMU has 16 there. */
+#define LAYOUT_ECAM_SIZE UINT64_C(0x100000)
+/* PCI devices' memory: the largest part of this that has no redistributors. */
+#define LAYOUT_PCI	 UINT64_C(0x10000000)
+#define LAYOUT_PCI_END	 UINT64_C(0x3eff0000)
+#define LAYOUT_PCI_LEAST UINT64_C(0x100000)
 /* More redistributors: at 256 GiB, or above RAM when that is there. */
 #define LAYOUT_GICR_HIGH  UINT64_C(0x4000000000)
 #define LAYOUT_GICR_STEP  UINT64_C(0x00020000)
@@ -35,7 +43,8 @@ struct options;
 
 #define LAYOUT_UART_SPI 1
 #define LAYOUT_RTC_SPI	2
-#define LAYOUT_NR_LINES 3 /* all devices' SPIs are below */
+#define LAYOUT_PCI_SPI	3 /* INTA to INTD */
+#define LAYOUT_NR_LINES 7 /* all devices' SPIs are below */
 
 /* "Booting AArch64 Linux": the tree is at most 2 MiB and must not cross a 2 MiB boundary. */
 #define LAYOUT_DTB_MAX (UINT64_C(2) << 20)
@@ -63,6 +72,8 @@ struct layout_map {
 	unsigned gic_version;
 	unsigned nr_gicr; /* of a GICv3 */
 	struct layout_gicr gicr[LAYOUT_MAX_GICR];
+	uint64_t pci_window; /* memory of PCI devices */
+	uint64_t pci_window_size;
 };
 
 /*
@@ -79,8 +90,10 @@ struct layout_range {
 	uint64_t size;
 };
 
-/* The ranges that are there besides redistributors; returns how many, at most 5. */
-unsigned layout_ranges(const struct layout_map *map, struct layout_range r[5]);
+#define LAYOUT_MAX_RANGES 6
+
+/* The ranges that are there besides redistributors and PCI devices; returns how many. */
+unsigned layout_ranges(const struct layout_map *map, struct layout_range r[LAYOUT_MAX_RANGES]);
 
 /*
  * Adjoining regions that a guest has to look at as one, in a device tree: GICR_TYPER.Last is clear

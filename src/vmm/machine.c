@@ -48,6 +48,7 @@ static int create_ram(struct machine *m)
 	if (skip != LAYOUT_RAM_ALIGN)
 		munmap(p + skip + size, LAYOUT_RAM_ALIGN - skip);
 	m->ram = p + skip;
+	m->dma = (struct dma){m->ram, m->map.ram_base, size};
 	/* Advice only: the guest runs without as well. */
 	madvise(m->ram, size, MADV_HUGEPAGE);
 	madvise(m->ram, size, MADV_DONTDUMP);
@@ -154,11 +155,13 @@ static void destroy_accelerated(struct machine *m)
 	m->vcpus = NULL;
 	m->mpidr = NULL;
 	m->nr_vcpus = 0;
+	if (m->its_fd >= 0)
+		m->be->close(m->its_fd);
 	if (m->gic_fd >= 0)
 		m->be->close(m->gic_fd);
 	if (m->vm_fd >= 0)
 		m->be->close(m->vm_fd);
-	m->gic_fd = m->vm_fd = -1;
+	m->its_fd = m->gic_fd = m->vm_fd = -1;
 }
 
 int machine_create_vm(struct machine *m)
@@ -180,10 +183,12 @@ int machine_recreate_vm(struct machine *m)
 
 void machine_destroy_vm(struct machine *m)
 {
+	devices_stop(m);
 	destroy_accelerated(m);
 	if (m->ram)
 		munmap(m->ram, m->map.ram_size);
 	m->ram = NULL;
+	m->dma = (struct dma){.ram = NULL};
 }
 
 void machine_end(struct machine *m, enum machine_end why)
@@ -206,7 +211,7 @@ int machine_init(struct machine *m, const struct options *opt)
 
 	memset(m, 0, sizeof(*m));
 	m->opt = opt;
-	m->kvm_fd = m->vm_fd = m->gic_fd = m->signal_fd = -1;
+	m->kvm_fd = m->vm_fd = m->gic_fd = m->its_fd = m->signal_fd = -1;
 	m->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	m->rtc_fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (m->event_fd < 0 || m->rtc_fd < 0)
@@ -221,9 +226,8 @@ int machine_init(struct machine *m, const struct options *opt)
 	status = plan(m);
 	if (status)
 		return status;
-	devices_init(m);
 	m->devices = true;
-	return 0;
+	return devices_init(m);
 }
 
 void machine_finish(struct machine *m)

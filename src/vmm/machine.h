@@ -14,14 +14,17 @@
 #include <stdint.h>
 
 #include "vmm/backend.h"
+#include "vmm/dma.h"
 #include "vmm/layout.h"
 #include "vmm/options.h"
+#include "vmm/pci.h"
 #include "vmm/pl011.h"
 #include "vmm/pl031.h"
 
 struct console;
 struct kvm_run;
 struct machine;
+struct virtio_device;
 
 struct vcpu {
 	struct machine *m;
@@ -42,9 +45,14 @@ enum machine_end {
 	END_HOST,  /* something here failed, and a message has said what */
 };
 
+struct machine_disk {
+	struct virtio_device *device; /* NULL: there is none */
+	char *path;
+};
+
 /* The devices' interrupt lines. */
 struct machine_lines {
-	pthread_mutex_t lock; /* taken inside a device's lock */
+	pthread_mutex_t lock; /* taken inside a device's lock and the PCI bus's */
 	bool level[LAYOUT_NR_LINES];
 	bool told[LAYOUT_NR_LINES]; /* what the interrupt controller knows; it stays while held */
 	bool held;		    /* the interrupt controller is not told */
@@ -58,6 +66,7 @@ struct machine {
 	int kvm_fd;
 	int vm_fd;
 	int gic_fd;
+	int its_fd; /* -1: there is none */
 	unsigned long vm_type;
 	size_t run_size;
 	uint8_t *ram;
@@ -66,19 +75,25 @@ struct machine {
 	uint64_t *mpidr;
 	unsigned nr_vcpus;
 	bool nisv;
+	bool has_its; /* the GIC has an ITS at LAYOUT_ITS: devices can send messages */
 
 	/* Devices; each has its own lock. */
 	struct machine_lines lines;
 	struct pl011 uart;
 	struct pl031 rtc;
 	struct console *console;
-	bool devices; /* there are any to finish */
+	struct pci_bus pci;
+	struct dma dma; /* RAM, for devices; changes while they are reset */
+	struct machine_disk disk[OPTIONS_MAX_DISKS];
+	struct virtio_device *rng, *hvc; /* NULL: not there */
+	bool devices;			 /* there are any to finish */
 
 	/* How threads tell the main thread that something happened. */
 	int event_fd;
 	int rtc_fd; /* timerfd for the RTC's alarm */
 	int signal_fd;
 	unsigned recreated;  /* how often (--recreate-every) */
+	uint64_t poisoned;   /* bytes of garbage meanwhile (--recreate-every), in all */
 	atomic_int end;	     /* enum machine_end: the first reason counts */
 	atomic_bool stop;    /* vCPU threads are to leave */
 	atomic_uint running; /* vCPU threads that have not left */
@@ -110,13 +125,30 @@ int machine_dump_dtb(struct machine *m);
 void machine_mmio(struct machine *m, uint64_t addr, uint8_t *data, unsigned len, bool is_write);
 /* Tells the interrupt controller a line's level. */
 void machine_drive_line(struct machine *m, unsigned spi, bool level);
-/* From here on, the interrupt controller hears nothing of the lines: it is made anew. */
+/* A device's line has this level; the interrupt controller is told unless lines are held. */
+void machine_set_spi(struct machine *m, unsigned spi, bool level);
+/* A device's message to the ITS. False: lines are held; pci_resend() follows. */
+bool machine_send_msi(struct machine *m, uint64_t address, uint32_t data, uint16_t rid);
+/* From here on, the interrupt controller hears nothing of devices: it is made anew. */
 void lines_hold(struct machine *m);
 /* From here on it does. @was: what it thinks they are (NULL: all low). */
 void lines_release(struct machine *m, const bool was[LAYOUT_NR_LINES]);
-void devices_init(struct machine *m);
+/* Returns 0, or a status; devices_finish() follows either way. */
+int devices_init(struct machine *m);
 void devices_reset(struct machine *m);
 void devices_finish(struct machine *m);
+
+/* pci_devices.c */
+int pci_devices_init(struct machine *m);
+void pci_devices_reset(struct machine *m);
+void pci_devices_finish(struct machine *m);
+/*
+ * When this returns, no device uses guest memory or the console any more. vCPUs' threads have left.
+ */
+void devices_stop(struct machine *m);
+/* Bytes for the guest's console, whichever it is; returns how many it takes. */
+size_t devices_receive(struct machine *m, const uint8_t *bytes, size_t n);
+void devices_receive_break(struct machine *m);
 
 /* vcpu.c */
 int vcpu_create(struct machine *m, struct vcpu *v, unsigned id);
@@ -134,6 +166,9 @@ int vgic_create(struct machine *m);
 /* KVM_SET_DEVICE_ATTR and KVM_GET_DEVICE_ATTR: -1 and errno. */
 int vgic_set(struct machine *m, uint32_t group, uint64_t attr, const void *value);
 int vgic_get(struct machine *m, uint32_t group, uint64_t attr, void *value);
+/* The ITS's attributes, all 64 bits wide: the same. */
+int vgic_its_set(struct machine *m, uint32_t group, uint64_t attr, uint64_t value);
+int vgic_its_get(struct machine *m, uint32_t group, uint64_t attr, uint64_t *value);
 
 /* run.c: from the first boot to the end; the exit status. */
 int machine_run(struct machine *m);

@@ -6,6 +6,7 @@
 #include <armature/armature.h>
 
 #include "vmm/exec.h"
+#include "vmm/inspect.h"
 #include "vmm/machine.h"
 #include "vmm/options.h"
 #include "vmm/report.h"
@@ -68,6 +69,8 @@ int main(int argc, char **argv)
 		return run(argc - 1, argv + 1);
 	if (strcmp(command, "exec") == 0)
 		return exec_main(argc - 1, argv + 1);
+	if (strcmp(command, "inspect") == 0)
+		return inspect_main(argc - 1, argv + 1);
 	if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 ||
 	    strcmp(command, "-h") == 0) {
 		options_help(stdout);

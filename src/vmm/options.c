@@ -3,6 +3,7 @@
 #include "vmm/options.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,14 +12,16 @@
 static const char help_text[] =
     "usage: armature run --kernel FILE [options]\n"
     "       armature exec [options] [--] PROGRAM [ARGUMENT...]\n"
+    "       armature inspect its --memory FILE --base ADDRESS --baser0 V --baser1 V\n"
     "       armature help | --help | --version\n"
     "\n"
     "\"run\" runs an arm64 virtual machine with its console on standard input and output;\n"
-    "\"exec --help\" says what exec does.\n"
+    "\"exec --help\" says what exec does, \"inspect --help\" how to look at saved state.\n"
     "\n"
     "  --kernel FILE       arm64 Linux Image: plain, gzip-compressed, or with an EFI stub\n"
     "  --initrd FILE       initial RAM disk\n"
-    "  --append STR        added to the kernel's command line, after \"console=ttyAMA0\"\n"
+    "  --append STR        added to the kernel's command line, after \"console=ttyAMA0\" (or\n"
+    "                      hvc0: --console)\n"
     "  --cpus N            virtual CPUs, 1 to 512 (default 1)\n"
     "  --memory SIZE       guest memory, with K, M or G; a number alone counts MiB\n"
     "                      (default 1G, at least 16M)\n"
@@ -31,14 +34,21 @@ static const char help_text[] =
     "                      where COUNT of the GICv3's redistributors are, one of 128K for each\n"
     "                      CPU; repeat it for more regions, which fill up in this order\n"
     "                      (default: 123 at 0x80a0000, more at 0x4000000000)\n"
+    "  --disk FILE[,readonly]\n"
+    "                      a disk, of a raw image or a block device; repeat it for more, up to\n"
+    "                      28: /dev/vda, /dev/vdb, ...; a comma in the name is written \",,\"\n"
+    "  --console NAME      pl011 (default), or virtio: the guest's console is hvc0\n"
+    "  --no-rng            leave out the virtio entropy device\n"
     "  --dtb FILE          give the guest this device tree; command line, initrd and memory\n"
     "                      size are filled in\n"
     "  --dump-dtb FILE     write the device tree to FILE and end\n"
     "  --no-reboot         end with status 4 when the guest resets (as after a panic with\n"
     "                      panic=-1); otherwise it starts again\n"
-    "  --recreate-every MS stop the guest about every MS milliseconds, save its whole state,\n"
+    "  --recreate-every MS[,poison]\n"
+    "                      stop the guest about every MS milliseconds, save its whole state,\n"
     "                      destroy the VM, and go on in a new one: a self-test of saving and\n"
-    "                      restoring\n"
+    "                      restoring; \"poison\": with garbage in the ITS's tables wherever\n"
+    "                      restoring has no business to look\n"
     "  --accel NAME        armature: the software CPU of this program; kvm: the kernel's\n"
     "                      /dev/kvm (arm64 hosts only); auto (default): kvm where it works\n"
     "  --trace PATTERN     print events to standard error: names separated by commas, '*' at\n"
@@ -208,15 +218,59 @@ static int parse_redist(const char *text, struct options *o)
 	return 0;
 }
 
-static int parse_recreate(const char *text, unsigned *ms)
+int options_parse_disk(const char *text, char *path, size_t size, bool *readonly)
+{
+	size_t n = 0;
+
+	for (; *text && (text[0] != ',' || text[1] == ','); text++) {
+		if (n + 1 >= size)
+			return -1;
+		path[n++] = *text;
+		text += *text == ',';
+	}
+	*readonly = *text;
+	if (!n || (*text && strcmp(text, ",readonly") != 0))
+		return -1;
+	path[n] = 0;
+	return 0;
+}
+
+static int parse_disk(const char *text, struct options *o)
+{
+	char path[PATH_MAX];
+	bool readonly;
+
+	if (options_parse_disk(text, path, sizeof(path), &readonly))
+		return vmm_fail(VMM_USAGE,
+				"--disk %s: give a file, and perhaps \",readonly\"; a comma in its "
+				"name is written \",,\"",
+				text);
+	if (o->nr_disks == OPTIONS_MAX_DISKS)
+		return vmm_fail(VMM_USAGE, "--disk: at most %d of them", OPTIONS_MAX_DISKS);
+	o->disk[o->nr_disks++] = text;
+	return 0;
+}
+
+static int parse_console(const char *text, bool *is_virtio)
+{
+	*is_virtio = strcmp(text, "virtio") == 0;
+	if (!*is_virtio && strcmp(text, "pl011") != 0)
+		return vmm_fail(VMM_USAGE, "--console %s: give pl011 or virtio", text);
+	return 0;
+}
+
+static int parse_recreate(const char *text, struct options *o)
 {
 	char *end;
 	unsigned long v = strtoul(text, &end, 10);
 
-	if (*text < '0' || *text > '9' || *end || v < 1 || v > 1000000)
-		return vmm_fail(VMM_USAGE, "--recreate-every %s: give milliseconds, 1 to 1000000",
+	o->recreate_poison = strcmp(end, ",poison") == 0;
+	if (*text < '0' || *text > '9' || (*end && !o->recreate_poison) || v < 1 || v > 1000000)
+		return vmm_fail(VMM_USAGE,
+				"--recreate-every %s: give milliseconds, 1 to 1000000, and perhaps "
+				"\",poison\"",
 				text);
-	*ms = (unsigned)v;
+	o->recreate_every = (unsigned)v;
 	return 0;
 }
 
@@ -243,6 +297,9 @@ enum {
 	OPT_RAM_BASE,
 	OPT_GIC,
 	OPT_REDIST,
+	OPT_DISK,
+	OPT_CONSOLE,
+	OPT_NO_RNG,
 	OPT_DTB,
 	OPT_DUMP,
 	OPT_TRACE,
@@ -262,6 +319,9 @@ static const struct option long_options[] = {
     {"ram-base", required_argument, NULL, OPT_RAM_BASE},
     {"gic-version", required_argument, NULL, OPT_GIC},
     {"redist-region", required_argument, NULL, OPT_REDIST},
+    {"disk", required_argument, NULL, OPT_DISK},
+    {"console", required_argument, NULL, OPT_CONSOLE},
+    {"no-rng", no_argument, NULL, OPT_NO_RNG},
     {"dtb", required_argument, NULL, OPT_DTB},
     {"dump-dtb", required_argument, NULL, OPT_DUMP},
     {"trace", required_argument, NULL, OPT_TRACE},
@@ -299,6 +359,13 @@ static int take_option(struct options *o, int c)
 		return 0;
 	case OPT_REDIST:
 		return parse_redist(optarg, o);
+	case OPT_DISK:
+		return parse_disk(optarg, o);
+	case OPT_CONSOLE:
+		return parse_console(optarg, &o->virtio_console);
+	case OPT_NO_RNG:
+		o->no_rng = true;
+		return 0;
 	case OPT_DTB:
 		o->dtb = optarg;
 		return 0;
@@ -312,7 +379,7 @@ static int take_option(struct options *o, int c)
 		o->no_reboot = true;
 		return 0;
 	case OPT_RECREATE:
-		return parse_recreate(optarg, &o->recreate_every);
+		return parse_recreate(optarg, o);
 	case OPT_ACCEL:
 		return parse_accel(optarg, &o->accel);
 	default:

@@ -4,12 +4,14 @@
 #define VMM_OPTIONS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "vmm/layout.h"
 
 #define OPTIONS_MAX_CPUS   512
+#define OPTIONS_MAX_DISKS  28 /* as many as the PCI bus holds, and a little to spare */
 #define OPTIONS_MIN_MEMORY (UINT64_C(16) << 20)
 
 enum options_accel {
@@ -33,8 +35,13 @@ struct options {
 	unsigned gic_version; /* 2 or 3; 0: 3 */
 	unsigned nr_redist;   /* 0: where they usually are */
 	struct layout_gicr redist[LAYOUT_MAX_GICR];
+	unsigned nr_disks;
+	const char *disk[OPTIONS_MAX_DISKS]; /* see options_parse_disk() */
+	bool no_rng;
+	bool virtio_console; /* the guest's console is hvc0, not the UART */
 	bool no_reboot;
 	unsigned recreate_every; /* ms; 0: never */
+	bool recreate_poison;	 /* with garbage around the ITS's saved tables */
 	bool help;
 	enum options_accel accel;
 };
@@ -50,6 +57,12 @@ int options_parse_size(const char *text, uint64_t *bytes);
 
 /* "0x40000000", or "1G" as a size, but always with its letter. Returns 0 or -1. */
 int options_parse_address(const char *text, uint64_t *address);
+
+/*
+ * "PATH" or "PATH,readonly", where ",," stands for a comma of the path: takes it apart. Returns 0
+ * or -1.
+ */
+int options_parse_disk(const char *text, char *path, size_t size, bool *readonly);
 
 void options_help(FILE *out);
 

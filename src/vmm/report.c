@@ -13,9 +13,10 @@
 bool vmm_trace_on[VMM_TRACE_COUNT];
 
 static const char *const trace_names[VMM_TRACE_COUNT] = {
-    [VMM_TRACE_EXIT] = "vmm_exit",
-    [VMM_TRACE_UNASSIGNED] = "vmm_unassigned",
-    [VMM_TRACE_IRQ] = "vmm_irq",
+    [VMM_TRACE_EXIT] = "vmm_exit",	 [VMM_TRACE_UNASSIGNED] = "vmm_unassigned",
+    [VMM_TRACE_IRQ] = "vmm_irq",	 [VMM_TRACE_PCI_CONFIG] = "vmm_pci_config",
+    [VMM_TRACE_PCI_BAR] = "vmm_pci_bar", [VMM_TRACE_PCI_MSIX] = "vmm_pci_msix",
+    [VMM_TRACE_VIRTIO] = "vmm_virtio",
 };
 
 static void say(const char *prefix, const char *fmt, va_list ap)

@@ -29,6 +29,10 @@ enum vmm_trace_id {
 	VMM_TRACE_EXIT,	      /* every return of KVM_RUN */
 	VMM_TRACE_UNASSIGNED, /* a guest access to an address where nothing is */
 	VMM_TRACE_IRQ,	      /* a device's interrupt line changes */
+	VMM_TRACE_PCI_CONFIG, /* an access to a PCI function's configuration space */
+	VMM_TRACE_PCI_BAR,    /* where a PCI function's BARs are, when that changes */
+	VMM_TRACE_PCI_MSIX,   /* a message of a PCI function's */
+	VMM_TRACE_VIRTIO,     /* a virtio device's status, queues and requests */
 	VMM_TRACE_COUNT
 };
 

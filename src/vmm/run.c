@@ -16,6 +16,7 @@
 
 #include "vmm/console.h"
 #include "vmm/machine.h"
+#include "vmm/poison.h"
 #include "vmm/report.h"
 #include "vmm/state.h"
 #include "vmm/terminal.h"
@@ -150,6 +151,7 @@ static int64_t next_recreation(const struct machine *m)
 /* The vCPUs' threads have left: the same machine goes on in another VM. */
 static int recreate(struct machine *m)
 {
+	struct poison *poison = NULL;
 	struct state *s;
 	int status;
 
@@ -157,9 +159,14 @@ static int recreate(struct machine *m)
 	status = state_save(m, &s);
 	if (status)
 		return status;
-	status = machine_recreate_vm(m);
+	if (m->opt->recreate_poison)
+		status = poison_apply(m, s, &poison);
+	if (!status)
+		status = machine_recreate_vm(m);
 	if (!status)
 		status = state_restore(m, s);
+	m->poisoned += poison_bytes(poison);
+	poison_undo(poison);
 	if (!status) {
 		lines_release(m, s->lines);
 		m->recreated++;
@@ -231,14 +238,12 @@ static size_t console_receive(void *opaque, const uint8_t *bytes, size_t n)
 {
 	struct machine *m = opaque;
 
-	return pl011_receive(&m->uart, bytes, n);
+	return devices_receive(m, bytes, n);
 }
 
 static void console_receive_break(void *opaque)
 {
-	struct machine *m = opaque;
-
-	pl011_receive_break(&m->uart);
+	devices_receive_break(opaque);
 }
 
 static void console_quit(void *opaque)
@@ -252,6 +257,23 @@ static void console_output_failed(void *opaque, int error)
 	machine_end(opaque, END_HOST);
 }
 
+static void report_recreations(const struct machine *m)
+{
+	if (m->opt->recreate_poison)
+		vmm_say("saved, destroyed and restored %u times, with garbage in %llu bytes",
+			m->recreated, (unsigned long long)m->poisoned);
+	else
+		vmm_say("saved, destroyed and restored %u times", m->recreated);
+}
+
+/* Devices may be about to print something. */
+static void end_console(struct machine *m)
+{
+	devices_stop(m);
+	console_destroy(m->console);
+	m->console = NULL;
+}
+
 static int loop(struct machine *m)
 {
 	for (;;) {
@@ -260,10 +282,9 @@ static int loop(struct machine *m)
 		int status = run_once(m, &news, &end);
 
 		if (status || news.signal || end != END_RESET || m->opt->no_reboot) {
-			console_destroy(m->console);
-			m->console = NULL;
+			end_console(m);
 			if (m->opt->recreate_every)
-				vmm_say("saved, destroyed and restored %u times", m->recreated);
+				report_recreations(m);
 			if (news.signal)
 				die_of(news.signal);
 			return status ? status : end_status(end);
@@ -276,8 +297,7 @@ static int loop(struct machine *m)
 		if (!status)
 			lines_release(m, NULL);
 		if (status) {
-			console_destroy(m->console);
-			m->console = NULL;
+			end_console(m);
 			return status;
 		}
 		/* Ctrl-A x may have come meanwhile. */

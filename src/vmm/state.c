@@ -30,6 +30,8 @@ static int save_parts(struct machine *m, struct state *s)
 	memcpy(s->lines, m->lines.told, sizeof(s->lines));
 	for (unsigned i = 0; i < s->nr_vcpus && !status; i++)
 		status = state_vcpu_save(&m->vcpus[i], &s->vcpus[i]);
+	if (!status)
+		status = state_its_save(m, &s->its);
 	return status ? status : state_gic_save(m, &s->gic, s->lines);
 }
 
@@ -67,5 +69,7 @@ int state_restore(struct machine *m, const struct state *s)
 		status = state_vcpu_restore(&m->vcpus[i], &s->vcpus[i]);
 	if (!status)
 		status = state_gic_restore(m, &s->gic, s->lines);
+	if (!status)
+		status = state_its_restore(m, &s->its);
 	return status ? status : state_counters_restore(&m->vcpus[0], &s->vcpus[0]);
 }

@@ -2,7 +2,7 @@
 /*
  * The state of a virtual machine, taken out of the accelerator through KVM's interface and put into
  * another one. Guest memory and the devices of this program are not in it: memory stays where it
- * is, and the devices are plain objects.
+ * is, with what the ITS keeps there, and the devices are plain objects.
  *
  * A saved state belongs to whoever saved it and refers to nothing of the machine it came from. It
  * can be restored any number of times, into a machine of the same options whose vCPUs have not run.
@@ -30,6 +30,8 @@ struct state_vcpu {
 	struct kvm_vcpu_events events;
 };
 
+#define STATE_ITS_REGS 13
+
 /* One KVM_SET_DEVICE_ATTR of the interrupt controller. */
 struct state_attr {
 	uint32_t group;
@@ -43,10 +45,23 @@ struct state_gic {
 	size_t nr, room;
 };
 
+/* A 64-bit register of the ITS. */
+struct state_its_reg {
+	uint64_t offset;
+	uint64_t value;
+};
+
+/* Registers in the order of restoring. GITS_CTLR is the last; it comes after the tables. */
+struct state_its {
+	struct state_its_reg reg[STATE_ITS_REGS];
+	unsigned nr; /* 0: the machine has no ITS */
+};
+
 struct state {
 	unsigned nr_vcpus;
 	struct state_vcpu *vcpus;
 	struct state_gic gic;
+	struct state_its its;
 	bool lines[LAYOUT_NR_LINES]; /* the devices' interrupt lines, as the controller sees them */
 };
 
@@ -79,5 +94,12 @@ int state_gic_save(struct machine *m, struct state_gic *s, const bool lines[LAYO
 int state_gic_restore(struct machine *m, const struct state_gic *s,
 		      const bool lines[LAYOUT_NR_LINES]);
 void state_gic_finish(struct state_gic *s);
+
+/*
+ * state_its.c. Saving also puts tables into guest memory: those of the ITS, and which LPIs are
+ * pending. It comes before the GIC's registers are read, restoring after they are written.
+ */
+int state_its_save(struct machine *m, struct state_its *s);
+int state_its_restore(struct machine *m, const struct state_its *s);
 
 #endif

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The machine's interrupt controller, as a device of KVM's: a GICv2 or a GICv3. */
+/*
+ * The machine's interrupt controller, as devices of KVM's: a GICv2, or a GICv3 with an ITS.
+ *
+ * The order works with any KVM: the GIC is complete before its ITS is made (the ITS resets
+ * GICR_PROPBASER, so it comes before any state), and the ITS has an address before a vCPU runs.
+ */
 #include <errno.h>
 #include <string.h>
 
@@ -16,7 +21,8 @@ static int failed(struct machine *m, const char *what)
 	return vmm_fail(VMM_HOST, "%s: %s failed: %s", m->be->name, what, strerror(errno));
 }
 
-int vgic_set(struct machine *m, uint32_t group, uint64_t attr, const void *value)
+static int device_attr(struct machine *m, int fd, unsigned long request, uint32_t group,
+		       uint64_t attr, const void *value)
 {
 	struct kvm_device_attr a = {
 	    .group = group,
@@ -24,18 +30,27 @@ int vgic_set(struct machine *m, uint32_t group, uint64_t attr, const void *value
 	    .addr = (uintptr_t)value,
 	};
 
-	return m->be->ioctl(m->gic_fd, KVM_SET_DEVICE_ATTR, (unsigned long)&a);
+	return m->be->ioctl(fd, request, (unsigned long)&a);
+}
+
+int vgic_set(struct machine *m, uint32_t group, uint64_t attr, const void *value)
+{
+	return device_attr(m, m->gic_fd, KVM_SET_DEVICE_ATTR, group, attr, value);
 }
 
 int vgic_get(struct machine *m, uint32_t group, uint64_t attr, void *value)
 {
-	struct kvm_device_attr a = {
-	    .group = group,
-	    .attr = attr,
-	    .addr = (uintptr_t)value,
-	};
+	return device_attr(m, m->gic_fd, KVM_GET_DEVICE_ATTR, group, attr, value);
+}
 
-	return m->be->ioctl(m->gic_fd, KVM_GET_DEVICE_ATTR, (unsigned long)&a);
+int vgic_its_set(struct machine *m, uint32_t group, uint64_t attr, uint64_t value)
+{
+	return device_attr(m, m->its_fd, KVM_SET_DEVICE_ATTR, group, attr, &value);
+}
+
+int vgic_its_get(struct machine *m, uint32_t group, uint64_t attr, uint64_t *value)
+{
+	return device_attr(m, m->its_fd, KVM_GET_DEVICE_ATTR, group, attr, value);
 }
 
 static int create_device(struct machine *m)
@@ -84,6 +99,22 @@ static int place_v3(struct machine *m)
 	return 0;
 }
 
+/* A KVM without one is a machine whose devices have interrupt lines only. */
+static int create_its(struct machine *m)
+{
+	struct kvm_create_device d = {.type = KVM_DEV_TYPE_ARM_VGIC_ITS};
+
+	if (m->be->ioctl(m->vm_fd, KVM_CREATE_DEVICE, (unsigned long)&d) < 0)
+		return errno == ENODEV ? 0 : failed(m, "creating the ITS");
+	m->its_fd = (int)d.fd;
+	m->has_its = true;
+	if (vgic_its_set(m, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE, LAYOUT_ITS) < 0)
+		return failed(m, "placing the ITS");
+	if (vgic_its_set(m, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, 0) < 0)
+		return failed(m, "starting the ITS");
+	return 0;
+}
+
 int vgic_create(struct machine *m)
 {
 	const uint32_t irqs = NR_IRQS;
@@ -97,5 +128,6 @@ int vgic_create(struct machine *m)
 		return failed(m, "setting the GIC's interrupt count");
 	if (vgic_set(m, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL) < 0)
 		return failed(m, "starting the GIC");
-	return 0;
+	m->has_its = false;
+	return m->map.gic_version == 2 ? 0 : create_its(m);
 }

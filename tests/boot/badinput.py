@@ -311,6 +311,72 @@ class Files(Base):
         self.assertIn(b"/dev/full: No space left", r.stderr)
 
 
+class Disks(Base):
+    def disk_refused(self, text, *disks):
+        """With the status of a bad file."""
+        self.refused(3, text, "run", "--kernel", self.good(), *("--disk=" + d for d in disks))
+
+    def runs_with(self, *disks):
+        """Returns standard error."""
+        r = self.run_program("run", "--kernel", self.good(), *("--disk=" + d for d in disks))
+        self.assertEqual((r.returncode, r.stdout), (0, b"ran\n"), r.stderr)
+        return r.stderr
+
+    def test_not_a_disk(self):
+        fifo = os.path.join(self.dir.name, "fifo")
+        os.mkfifo(fifo)
+        for path, text in (("/nowhere/disk", "/nowhere/disk: No such file"),
+                           (self.dir.name, "s a directory"),
+                           (self.dir.name + ",readonly", "neither a file nor a block device"),
+                           ("/dev/zero", "neither a file nor a block device"),
+                           (fifo, "neither a file nor a block device"),
+                           (self.file("empty"), "is empty"),
+                           (self.file("short", b"x" * 511), "is empty"),
+                           # Nobody may write there, not even root.
+                           ("/sys/kernel/uevent_seqnum", 'add ",readonly" if that will do')):
+            self.disk_refused(text, path)
+
+    def test_malformed(self):
+        k = self.good()
+        disk = self.file("disk", size=MIB)
+        for value in ("", ",", ",readonly", disk + ",", disk + ",rw", disk + ",readonly,readonly",
+                      disk + ",readonly,"):
+            self.refused(2, "--disk", "run", "--kernel", k, "--disk", value)
+        self.refused(2, "--disk", "run", "--kernel", k, *["--disk=" + disk] * 40)
+        self.refused(2, "pl011 or virtio", "run", "--kernel", k, "--console", "vga")
+
+    def test_shared(self):
+        disk = self.file("disk", size=MIB)
+        self.disk_refused("is in use", disk, disk)
+        self.disk_refused("is in use", disk + ",readonly", disk)
+        self.assertEqual(self.runs_with(disk + ",readonly", disk + ",readonly"), b"")
+        # By another machine, for as long as it runs.
+        first = subprocess.Popen([PROGRAM, "run", "--kernel", self.file("loop", image(
+            put("on\n") + [b(0)])), "--disk", disk], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE)
+        try:
+            self.assertEqual(first.stdout.read(3), b"on\n")
+            self.disk_refused("is in use", disk)
+        finally:
+            first.kill()
+            first.wait()
+            first.stdout.close()
+        self.assertEqual(self.runs_with(disk), b"")
+
+    def test_odd_sizes_and_names(self):
+        for size in (512, 513, MIB + 511, 1 << 40):
+            text = self.runs_with(self.file("odd", size=size))
+            if size % 512:
+                self.assertIn(b"does not see its last %d bytes" % (size % 512), text)
+            else:
+                self.assertEqual(text, b"")
+        # A comma is written twice.
+        path = self.file("a,b,,c", size=MIB)
+        self.assertEqual(self.runs_with(path.replace(",", ",,")), b"")
+        self.assertEqual(self.runs_with(path.replace(",", ",,") + ",readonly"), b"")
+        self.refused(2, "--disk", "run", "--kernel", self.good(), "--disk", path)
+
+
 class Guests(Base):
     """What a guest may do wrong is its own business."""
 
@@ -382,6 +448,7 @@ class Guests(Base):
 
     def test_accesses_to_every_address(self):
         """Stores, then loads, of each size, all over the 40-bit address space; then power off."""
+        disk = self.file("disk", size=MIB)
         for value in (0, 0xffffffffffffffff, 0x5555aaaa12345678):
             for store, load in ((STRB, LDRB), (STRH, LDRH), (STRW, LDRW), (STRX, LDRX)):
                 words = [MASK_ALL] + mov(1, value)
@@ -390,6 +457,8 @@ class Guests(Base):
                                              (0x080a0000, 0x080e0000, 8),   # redistributors
                                              (0x09000000, 0x09002000, 8),   # UART
                                              (0x09010000, 0x09012000, 8),   # clock
+                                             (0x08080000, 0x080a0000, 8),   # ITS
+                                             (0x3f000000, 0x3f020000, 8),   # PCI functions
                                              (0x0, 0x40000000, 0x40000),
                                              (0x41000000, 0x42000000, 0x1000),  # RAM
                                              (0x42000000, 0x100000000, 0x400000),
@@ -397,7 +466,7 @@ class Guests(Base):
                         words += sweep(op, start, end, step)
                         if op == load:
                             words += mov(1, value)
-                self.start(words + power_off())
+                self.start(words + power_off(), "--disk", disk)
                 self.ends(0)
 
     def test_no_power_off_after_return_from_start(self):

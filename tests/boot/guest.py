@@ -35,17 +35,28 @@ def prepare():
                          "needs a network once)")
 
 
-def armature(program, cpus=1, memory="512M", append="quiet", extra=(), kernel=None, initrd=None):
+def armature(program, cpus=1, memory="512M", append="quiet", extra=(), kernel=None, initrd=None,
+             disks=()):
+    """@disks are values of --disk: PATH or PATH,readonly."""
     return [program, "run", "--kernel", kernel or KERNEL, "--initrd", initrd or INITRD,
-            "--cpus", str(cpus), "--memory", memory, "--append", append, *extra]
+            "--cpus", str(cpus), "--memory", memory, "--append", append,
+            *("--disk=" + disk for disk in disks), *extra]
 
 
-def qemu(cpus=1, memory="512M", append="quiet", initrd=None):
+def qemu(cpus=1, memory="512M", append="quiet", initrd=None, disks=(), gic=3):
     """The same machine under QEMU's emulation: the reference for the bench, and for these tests."""
-    return ["qemu-system-aarch64", "-M", "virt,gic-version=3", "-accel", "tcg",
-            "-cpu", "cortex-a57", "-smp", str(cpus), "-m", memory, "-nographic", "-nic", "none",
-            "-kernel", KERNEL, "-initrd", initrd or INITRD,
-            "-append", "console=ttyAMA0 " + append]
+    # With a GICv2 there is INTx, as in our machine, though QEMU has MSIs there too.
+    intx = ",vectors=0" * (gic == 2)
+    command = ["qemu-system-aarch64", "-M", "virt,gic-version=%d" % gic, "-accel", "tcg",
+               "-cpu", "cortex-a57", "-smp", str(cpus), "-m", memory, "-nographic", "-nic", "none",
+               "-kernel", KERNEL, "-initrd", initrd or INITRD,
+               "-append", "console=ttyAMA0 " + append, "-device", "virtio-rng-pci" + intx]
+    for n, disk in enumerate(disks):
+        path, comma, readonly = disk.rpartition(",readonly")
+        command += ["-drive", "file=%s,format=raw,if=none,id=disk%d%s" %
+                    (path if comma else disk, n, ",readonly=on" * bool(comma)),
+                    "-device", "virtio-blk-pci,drive=disk%d%s" % (n, intx)]
+    return command
 
 
 class Guest:

@@ -5,17 +5,21 @@ and again (armature run --recreate-every), while their guests do not notice: no 
 none comes twice, no CPU stalls, and nothing that is computed, written or typed changes.
 
 irqs is a bare-metal guest that counts its interrupts exactly (irqs.c); linux is Debian's kernel
-under load.
+under load; disks is the same with four disks that are written, read and checked, whose messages
+come through the ITS and move between CPUs, or are the lines of a GICv2. With "-poison", all of the
+ITS's tables that restoring has no business to read is garbage while it reads them.
 """
 import argparse
 import hashlib
 import os
 import re
 import sys
+import tempfile
 import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import disks as images  # noqa: E402
 import guest  # noqa: E402
 from guest import Failed, Guest  # noqa: E402
 
@@ -39,16 +43,23 @@ class Counter:
     def __enter__(self):
         return self
 
-    def __exit__(self, *exc):
+    def __exit__(self, kind, value, traceback):
         os.close(self.write_end)
         self.thread.join()
         os.close(self.read_end)
+        if kind is Failed:
+            sys.stderr.write(self.text.decode("utf-8", "replace"))
 
     def count(self):
         m = re.search(rb"saved, destroyed and restored (\d+) times", self.text)
         if not m:
             raise Failed("no word about how often it was restored: %r" % self.text)
         return int(m.group(1))
+
+    def garbage(self):
+        """Bytes of garbage in tables, in all."""
+        m = re.search(rb"with garbage in (\d+) bytes", self.text)
+        return int(m.group(1)) if m else 0
 
 
 def irqs(args, cpus, gic, seconds):
@@ -193,11 +204,111 @@ def linux_many(args, gic):
     return "%d times" % times
 
 
+# ---- Linux with disks ----
+
+# A disk's messages follow the CPUs that are there, and the random number generator's the mask that
+# is written, as all lines do. None may get lost: then a command here, or the load, would wait for
+# good.
+MOVES = """
+(i=0; while [ ! -e /tmp/stop ]; do c=$((i % (@CPUS@ - 1) + 1));
+echo 0 > /sys/devices/system/cpu/cpu$c/online || echo bad; sleep 0.1;
+echo 1 > /sys/devices/system/cpu/cpu$c/online || echo bad; sleep 0.2;
+i=$((i+1)); done; echo "hotplugs $i") > /tmp/m1 2>&1 &
+(i=0; irq=$(grep -E 'virtio.*-input|Level.*virtio' /proc/interrupts | head -n 1 | cut -d: -f1);
+irq=${irq##* };
+while [ ! -e /tmp/stop ]; do
+echo $((1 << i % @CPUS@)) > /proc/irq/$irq/smp_affinity 2>/dev/null;
+dd if=/dev/hwrng of=/dev/null bs=64 count=1 2>/dev/null || echo bad;
+i=$((i+1)); done; echo "moves $i") > /tmp/m2 2>&1 &
+"""
+
+# What a kernel says of requests that were lost, failed or answered twice.
+COMPLAINTS = ("stall|lockup|hung|cared|spurious|WARNING|BUG|blocked for more|I/O error|timeout|"
+              "timed out|not a head|virtio.*fail")
+
+
+def count_messages(g, disks, gic):
+    """Of each disk, its requests' interrupts on each CPU: messages, or the disk's line."""
+    text = g.run("cat /proc/interrupts")
+    kind = r"ITS.* Edge +virtio(\d+)-req" if gic == 3 else r"GIC.* Level +virtio(\d+)"
+    rows = re.findall(r"^ *\d+:((?: +\d+)+) +" + kind, text, re.M)
+    counts = {}
+    for row, n in rows:
+        row = [int(x) for x in row.split()]
+        counts[n] = [a + b for a, b in zip(row, counts.get(n, [0] * len(row)))]
+    if len(counts) < disks:
+        g.fail("not the interrupts of %d disks:\n%s" % (disks, text))
+    return counts
+
+
+def disks(args, cpus, gic, poison, seconds):
+    """Returns how often the VM was made anew, and what the guest did."""
+    writable, size = ("vda", "vdb", "vdc"), 8 << 20
+    every = "%d%s" % (args.every or 40, ",poison" if poison else "")
+    with tempfile.TemporaryDirectory() as folder, Counter() as counter:
+        path = {d: images.make_data(os.path.join(folder, d), size, seed)
+                for seed, d in enumerate((*writable, "vdd"))}
+        load = images.Load({d: size for d in writable}, {"vdd": path["vdd"]})
+        command = guest.armature(args.program, cpus, append="quiet",
+                                 disks=[*(path[d] for d in writable), path["vdd"] + ",readonly"],
+                                 extra=["--recreate-every", every, "--gic-version", str(gic)])
+        with Guest(command, args.timeout, stderr=counter.write_end) as g:
+            g.shell()
+            before = count_messages(g, 4, gic)
+            load.start(g)
+            if cpus > 1:
+                g.run(MOVES.replace("@CPUS@", str(cpus)).replace("\n", " ") + "true")
+            time.sleep(seconds)
+            passes = load.stop(g)
+            text = "passes " + " ".join(map(str, passes.values()))
+            if cpus > 1:
+                g.run("while [ $(cat /tmp/m1 /tmp/m2 | wc -l) -lt 2 ]; do sleep 0.1; done")
+                moved = g.run("cat /tmp/m1 /tmp/m2")
+                if not re.fullmatch(r"hotplugs [1-9]\d*\nmoves [1-9]\d*", moved):
+                    g.fail("interrupts that move: %r" % moved)
+                text += ", " + moved.replace("\n", ", ")
+            after = count_messages(g, 4, gic)
+            new = {d: [b - a for a, b in zip(before[d], after[d])] for d in before}
+            wanted = min(cpus, 2) if gic == 3 else 1
+            per_cpu = [sum(counts) for counts in zip(*new.values())]
+            if not all(sum(n) for n in new.values()) or sum(map(bool, per_cpu)) < wanted:
+                g.fail("interrupts %s, then %s" % (before, after))
+            bad = g.run("dmesg | grep -E '%s' || true" % COMPLAINTS)
+            if bad:
+                g.fail("the kernel complains:\n%s" % bad)
+            g.power_off()
+        for seed, d in enumerate(writable):
+            load.check(d, path[d], seed)
+        if images.digest(path["vdd"], "md5") != load.readable["vdd"]:
+            raise Failed("a disk that can only be read has changed")
+    text += "; interrupts " + " ".join(map(str, per_cpu))
+    if poison:
+        if counter.garbage() < 1000 * counter.count():
+            raise Failed("garbage in %d bytes only" % counter.garbage())
+        text += "; %d MiB of garbage" % (counter.garbage() >> 20)
+    return counter.count(), text
+
+
+def disks_many(args, gic, poison):
+    times = 0
+    share = [4, 1, 3] if poison else [2, 4, 1]
+    for n, cpus in enumerate(share):
+        want = args.times * (n + 1) // len(share)
+        while times < want:
+            t, text = disks(args, cpus, gic, poison, 5)
+            print("      %d CPUs: %d times; %s" % (cpus, t, text), flush=True)
+            times += t
+    return "%d times" % times
+
+
 SCENARIOS = {
     "irqs-v3": lambda args: irqs_many(args, 3),
     "irqs-v2": lambda args: irqs_many(args, 2),
     "linux-v3": lambda args: linux_many(args, 3),
     "linux-v2": lambda args: linux_many(args, 2),
+    "disks": lambda args: disks_many(args, 3, False),
+    "disks-v2": lambda args: disks_many(args, 2, False),
+    "disks-poison": lambda args: disks_many(args, 3, True),
 }
 
 
@@ -208,11 +319,11 @@ def main():
     parser.add_argument("--irqs", default=os.path.join(guest.ROOT, "build/tests/boot/irqs.img"))
     parser.add_argument("--times", type=int, default=1000, help="in all (default 1000)")
     parser.add_argument("--every", type=int, metavar="MS",
-                        help="(default: 10 for irqs, 30 for linux)")
+                        help="(default: 10 for irqs, 30 for linux, 40 for disks)")
     parser.add_argument("--timeout", type=float, default=180)
     args = parser.parse_args()
     args.program = os.path.abspath(args.program)
-    if any(s.startswith("linux") for s in args.scenario):
+    if any(not s.startswith("irqs") for s in args.scenario):
         guest.prepare()
     failures = 0
     for name in args.scenario:

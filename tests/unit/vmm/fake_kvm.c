@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* See fake_kvm.h. Descriptors are small numbers: 100 system, 200 VM, 300 GIC, 1000 + id vCPUs. */
+/* See fake_kvm.h. Descriptors are small numbers: 100 system, 200 VM, 300 GIC, 400 ITS, 1000 + id
+ * vCPUs. */
 #include "fake_kvm.h"
 
 #include <errno.h>
@@ -19,12 +20,13 @@
 #define UART	 0x09000000u
 #define RUN_SIZE 8192
 
-enum { FD_SYSTEM = 100, FD_VM = 200, FD_GIC = 300, FD_VCPU = 1000 };
+enum { FD_SYSTEM = 100, FD_VM = 200, FD_GIC = 300, FD_ITS = 400, FD_VCPU = 1000 };
 
 enum { DR = 0, FR = 0x18, LCR = 0x2c, CR = 0x30, IMSC = 0x38, MIS = 0x40, ICR = 0x44 };
 
 struct fake_seen fake_seen;
 int fake_ipa_limit = 48;
+bool fake_no_its;
 
 static struct kvm_run *runs[512];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -263,6 +265,8 @@ static int gic_ioctl(unsigned long req, struct kvm_device_attr *a)
 {
 	switch (a->group) {
 	case KVM_DEV_ARM_VGIC_GRP_CTRL:
+		if (a->attr != KVM_DEV_ARM_VGIC_CTRL_INIT)
+			return fake_state_command(FAKE_ATTR, a->attr);
 		fake_seen.initialised_gics++;
 		return 0;
 	case KVM_DEV_ARM_VGIC_GRP_NR_IRQS:
@@ -275,6 +279,40 @@ static int gic_ioctl(unsigned long req, struct kvm_device_attr *a)
 		return place_gic(a);
 	default:
 		return fake_state_gic(req, a->group, a->attr, (void *)(uintptr_t)a->addr);
+	}
+}
+
+/* As KVM: an ITS after its GIC, with an address before anything else. */
+static int create_device(struct kvm_create_device *d)
+{
+	if (d->type == KVM_DEV_TYPE_ARM_VGIC_ITS) {
+		if (fake_no_its)
+			return fail(ENODEV);
+		if (!fake_seen.initialised_gics)
+			return fail(EINVAL);
+		fake_seen.its = 0;
+		d->fd = FD_ITS;
+	} else {
+		fake_seen.gic = d->type;
+		d->fd = FD_GIC;
+	}
+	fake_seen.open_fds++;
+	return 0;
+}
+
+static int its_ioctl(unsigned long req, const struct kvm_device_attr *a)
+{
+	switch (a->group) {
+	case KVM_DEV_ARM_VGIC_GRP_CTRL:
+		if (a->attr != KVM_DEV_ARM_VGIC_CTRL_INIT)
+			return fake_state_command(FAKE_ITS, a->attr);
+		fake_seen.initialised_itses += fake_seen.its != 0;
+		return 0;
+	case KVM_DEV_ARM_VGIC_GRP_ADDR:
+		memcpy(&fake_seen.its, (void *)(uintptr_t)a->addr, 8);
+		return 0;
+	default:
+		return fake_state_its(req, a->attr, (void *)(uintptr_t)a->addr);
 	}
 }
 
@@ -311,10 +349,7 @@ static int vm_ioctl(unsigned long req, unsigned long arg)
 		((struct kvm_vcpu_init *)arg)->target = KVM_ARM_TARGET_GENERIC_V8;
 		return 0;
 	case KVM_CREATE_DEVICE:
-		fake_seen.open_fds++;
-		fake_seen.gic = ((struct kvm_create_device *)arg)->type;
-		((struct kvm_create_device *)arg)->fd = FD_GIC;
-		return 0;
+		return create_device((void *)arg);
 	case KVM_IRQ_LINE:
 		/* SPI 1 is INTID 33, and the type in bits 27:24 says "SPI". */
 		if (((struct kvm_irq_level *)arg)->irq != (1u << 24 | 33))
@@ -334,6 +369,8 @@ int am_kvm_ioctl(int fd, unsigned long req, unsigned long arg)
 		return vcpu_ioctl((unsigned)(fd - FD_VCPU), req, arg);
 	if (fd == FD_GIC)
 		return gic_ioctl(req, (void *)arg);
+	if (fd == FD_ITS)
+		return its_ioctl(req, (void *)arg);
 	if (fd == FD_VM)
 		return vm_ioctl(req, arg);
 	switch (req) {

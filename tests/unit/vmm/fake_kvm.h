@@ -30,12 +30,17 @@ struct fake_seen {
 	uint32_t nr_irqs;
 	unsigned power_off; /* vCPUs that were created switched off */
 	unsigned initialised_gics;
+	uint64_t its; /* its address */
+	unsigned initialised_itses;
 };
 
 extern struct fake_seen fake_seen;
 
 /* What KVM_CAP_ARM_VM_IPA_SIZE answers; 48 if not changed. */
 extern int fake_ipa_limit;
+
+/* KVM_CREATE_DEVICE knows no ITS. */
+extern bool fake_no_its;
 
 void fake_reset_seen(void);
 

@@ -157,3 +157,23 @@ int fake_state_gic(unsigned long req, uint32_t group, uint64_t attr, void *value
 	memcpy(value, &v, size);
 	return 0;
 }
+
+int fake_state_command(enum fake_kind kind, uint64_t attr)
+{
+	note(kind, 0, FAKE_COMMAND, attr, 0);
+	return 0;
+}
+
+int fake_state_its(unsigned long req, uint64_t offset, void *value)
+{
+	uint64_t v;
+
+	if (req == KVM_SET_DEVICE_ATTR) {
+		memcpy(&v, value, 8);
+		note(FAKE_ITS, 0, 0, offset, v);
+		return 0;
+	}
+	v = look_up(FAKE_ITS, 0, 0, offset);
+	memcpy(value, &v, 8);
+	return 0;
+}

@@ -11,7 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum fake_kind { FAKE_REG, FAKE_ATTR, FAKE_POWER, FAKE_EVENTS };
+enum fake_kind {
+	FAKE_REG,
+	FAKE_ATTR,
+	FAKE_ITS, /* a register of the ITS */
+	FAKE_POWER,
+	FAKE_EVENTS,
+};
+
+/* The group of commands (GRP_CTRL) to the interrupt controller or the ITS; their value is zero. */
+#define FAKE_COMMAND 4
 
 struct fake_write {
 	enum fake_kind kind;
@@ -37,6 +46,9 @@ uint64_t fake_value(unsigned vcpu, uint32_t group, uint64_t name);
 /* For fake_kvm.c: a new VM; ioctls of a vCPU and of the interrupt controller. */
 void fake_state_new_vm(void);
 int fake_state_vcpu(unsigned vcpu, unsigned long req, unsigned long arg);
+/* A command is only noted; @kind: FAKE_ATTR or FAKE_ITS. */
+int fake_state_command(enum fake_kind kind, uint64_t attr);
+int fake_state_its(unsigned long req, uint64_t offset, void *value);
 int fake_state_gic(unsigned long req, uint32_t group, uint64_t attr, void *value);
 
 #endif

@@ -106,6 +106,60 @@ static void gic_v2(void **state)
 	assert_int_equal(cell("/pl011@9000000", "interrupts", 2), 4);
 }
 
+/* Two devices' pins, turned by the number of the device: PCI-to-PCI bridge 1.2, 9.1. */
+static void pci(void **state)
+{
+	static const char node[] = "/pcie@3f000000", its[] = "/intc@8000000/its@8080000";
+	struct options o = {.cpus = 1, .memory = 1 << 30, .nr_redist = 1};
+	struct fdt_machine m = {.cpus = 1, .mpidr = (uint64_t[]){0}, .map = &map, .has_its = true};
+	int len;
+
+	build(1, UINT64_C(1) << 30);
+	assert_string_equal(string(node, "compatible"), "pci-host-ecam-generic");
+	assert_string_equal(string(node, "device_type"), "pci");
+	assert_true(cell64(node, "reg", 0) == 0x3f000000);
+	assert_true(cell64(node, "reg", 1) == 0x100000);
+	assert_int_equal(cell(node, "bus-range", 1), 0);
+	assert_int_equal(cell(node, "ranges", 0), 0x02000000);
+	for (int i = 2; i <= 4; i += 2)
+		assert_int_equal(cell(node, "ranges", i), 0x10000000);
+	assert_int_equal(cell(node, "ranges", 6), 0x2eff0000);
+	fdt_getprop(tree, fdt_path_offset(tree, node), "interrupt-map", &len);
+	assert_int_equal(len, 16 * 10 * 4);
+	for (int i = 0; i < 16; i++) {
+		const int at = i * 10, device = i / 4, pin = i % 4;
+
+		assert_int_equal(cell(node, "interrupt-map", at), device << 11);
+		assert_int_equal(cell(node, "interrupt-map", at + 3), pin + 1);
+		assert_int_equal(cell(node, "interrupt-map", at + 4),
+				 cell("/intc@8000000", "phandle", 0));
+		assert_int_equal(cell(node, "interrupt-map", at + 7), 0);
+		assert_int_equal(cell(node, "interrupt-map", at + 8), 3 + (pin + device) % 4);
+		assert_int_equal(cell(node, "interrupt-map", at + 9), 4);
+	}
+	assert_int_equal(cell(node, "interrupt-map-mask", 0), 0x1800);
+	assert_int_equal(cell(node, "interrupt-map-mask", 3), 7);
+	/* No ITS: no messages. */
+	assert_null(string(node, "msi-map"));
+	assert_int_equal(fdt_path_offset(tree, its), -FDT_ERR_NOTFOUND);
+
+	o.redist[0] = (struct layout_gicr){0x10000000, 1};
+	assert_int_equal(layout_plan(&map, &o, 48), 0);
+	assert_int_equal(fdt_build(tree, SIZE, &m), 0);
+	assert_int_equal(cell(node, "ranges", 4), 0x10020000);
+	assert_int_equal(cell(node, "ranges", 6), 0x2eff0000 - 0x20000);
+	assert_string_equal(string(its, "compatible"), "arm,gic-v3-its");
+	assert_true(cell64(its, "reg", 0) == 0x08080000);
+	assert_true(cell64(its, "reg", 1) == 0x20000);
+	assert_non_null(string(its, "msi-controller"));
+	assert_int_equal(cell(its, "#msi-cells", 0), 1);
+	/* All requester IDs, each its own DeviceID. */
+	assert_int_equal(cell(node, "msi-map", 0), 0);
+	assert_int_equal(cell(node, "msi-map", 1), cell(its, "phandle", 0));
+	assert_int_equal(cell(node, "msi-map", 2), 0);
+	assert_int_equal(cell(node, "msi-map", 3), 0x10000);
+}
+
 static void redist_regions(void **state)
 {
 	static uint64_t mpidr[512];
@@ -200,6 +254,7 @@ int main(void)
 	    cmocka_unit_test(hardware),	   cmocka_unit_test(many_cpus),
 	    cmocka_unit_test(gic_v2),	   cmocka_unit_test(redist_regions),
 	    cmocka_unit_test(boot_values), cmocka_unit_test(too_small),
+	    cmocka_unit_test(pci),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

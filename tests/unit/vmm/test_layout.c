@@ -5,6 +5,7 @@
  */
 #include "cm.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/layout.h"
@@ -187,6 +188,11 @@ static void redist_regions(void **state)
 	    {0x07ff0000, 1},			/* its end */
 	    {0x08fe0000 + 0x10000, 1},		/* the UART */
 	    {0x09000000, 1},			/* the UART and the clock */
+	    {0x08080000, 1},			/* the ITS */
+	    {0x08090000, 1},			/* its end */
+	    {0x3f000000, 1},			/* the PCI bus */
+	    {0x3eff0000, 1},			/* its start */
+	    {0x3f0f0000, 1},			/* its end */
 	    {0x40000000, 1},			/* memory */
 	    {0x3fff0000, 1},			/* its start */
 	    {0x7fff0000, 1},			/* its end */
@@ -213,6 +219,68 @@ static void redist_regions(void **state)
 	pair[1].base = UINT64_C(1) << 44;
 	assert_int_equal(regions(3, 2, pair), 0);
 	assert_int_equal(map.ipa_bits, 45);
+}
+
+static bool window_is(uint64_t base, uint64_t end)
+{
+	return map.pci_window == base && map.pci_window + map.pci_window_size == end;
+}
+
+/* PCI devices get the largest part of QEMU's window that redistributors leave. */
+static void pci_windows(void **state)
+{
+	const uint64_t first = 0x10000000, end = 0x3eff0000;
+	static const struct layout_gicr readme[] = {
+	    {0x100a0000, 2}, {0x4000000000, 1}, {0x20000000, 3}};
+	struct layout_gicr many[LAYOUT_MAX_GICR];
+
+	assert_int_equal(plan(512, GIB, 0, 48), 0);
+	assert_true(window_is(first, end));
+	struct options v2 = {.cpus = 8, .memory = GIB, .gic_version = 2};
+	assert_int_equal(layout_plan(&map, &v2, 48), 0);
+	assert_true(window_is(first, end));
+
+	assert_int_equal(regions(6, 3, readme), 0);
+	assert_true(window_is(0x20060000, end));
+	many[0] = (struct layout_gicr){0x0fff0000, 1}; /* reaches into the window */
+	assert_int_equal(regions(1, 1, many), 0);
+	assert_true(window_is(0x10010000, end));
+	many[0] = (struct layout_gicr){0x30000000, 1};
+	assert_int_equal(regions(1, 1, many), 0);
+	assert_true(window_is(first, 0x30000000));
+	many[0] = (struct layout_gicr){end - 0x20000, 1};
+	assert_int_equal(regions(1, 1, many), 0);
+	assert_true(window_is(first, end - 0x20000));
+
+	/* 1 MiB is enough, less is refused. */
+	for (unsigned i = 0; i < LAYOUT_MAX_GICR; i++)
+		many[i] = (struct layout_gicr){first + i * 0x180000, 4};
+	assert_int_equal(regions(1, LAYOUT_MAX_GICR, many), 0);
+	for (unsigned i = 0; i < LAYOUT_MAX_GICR; i++)
+		many[i] = (struct layout_gicr){first + i * UINT64_C(0x180000), 5};
+	assert_int_equal(regions(1, LAYOUT_MAX_GICR, many), VMM_USAGE);
+
+	/* Never where a redistributor is, and large enough. */
+	srandom(1);
+	for (unsigned n = 0; n < 500; n++) {
+		const unsigned nr = 1 + (unsigned)random() % 6;
+		uint64_t at = 0x0ff00000;
+
+		for (unsigned i = 0; i < nr; i++) {
+			many[i].base = at + (uint64_t)(random() & 0x3ff) * 0x10000;
+			many[i].count = 1 + (unsigned)random() % 300;
+			at = many[i].base + many[i].count * LAYOUT_GICR_STEP;
+		}
+		if (regions(1, nr, many))
+			continue;
+		assert_true(map.pci_window >= first);
+		assert_true(map.pci_window + map.pci_window_size <= end);
+		assert_true(map.pci_window_size >= LAYOUT_PCI_LEAST);
+		for (unsigned i = 0; i < nr; i++)
+			assert_true(many[i].base >= map.pci_window + map.pci_window_size ||
+				    many[i].base + many[i].count * LAYOUT_GICR_STEP <=
+					map.pci_window);
+	}
 }
 
 /* Adjoining regions are one for the guest: what it sees are chains of redistributors. */
@@ -256,6 +324,7 @@ int main(void)
 	    cmocka_unit_test(redistributors), cmocka_unit_test(ipa_bits),
 	    cmocka_unit_test(ram_base),	      cmocka_unit_test(redist_regions),
 	    cmocka_unit_test(merged_regions), cmocka_unit_test(size_texts),
+	    cmocka_unit_test(pci_windows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

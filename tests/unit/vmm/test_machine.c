@@ -57,6 +57,9 @@ static void builds(void **state)
 	assert_true(fake_seen.redist[1] == (UINT64_C(7) << 52 | 0x4000000000 | 1));
 	assert_int_equal(fake_seen.nr_irqs, 288);
 	assert_int_equal(fake_seen.initialised_gics, 1);
+	assert_true(fake_seen.its == 0x08080000);
+	assert_int_equal(fake_seen.initialised_itses, 1);
+	assert_true(m.has_its);
 	assert_true(fake_seen.pc == 0x40080000);
 	assert_int_equal(fake_seen.ram[0x80000 + 100], 0x5a);
 	assert_true(fake_seen.x0 == 0x40400000); /* the first 2 MiB behind offset + image_size */
@@ -97,6 +100,8 @@ static void gic_v2(void **state)
 	assert_int_equal(fake_seen.nr_redist, 0);
 	assert_int_equal(fake_seen.nr_irqs, 288);
 	assert_int_equal(fake_seen.initialised_gics, 1);
+	assert_int_equal(fake_seen.initialised_itses, 0);
+	assert_false(m.has_its);
 	machine_finish(&m);
 }
 

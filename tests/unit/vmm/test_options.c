@@ -128,6 +128,61 @@ static void too_many_regions(void **state)
 	assert_int_equal(options_parse(&opt, n + 1, argv), VMM_USAGE);
 }
 
+static void disks(void **state)
+{
+	static const struct {
+		const char *text, *path;
+		bool readonly;
+	} good[] = {
+	    {"disk.img", "disk.img", false}, {"disk.img,readonly", "disk.img", true},
+	    {"/a,,b/c", "/a,b/c", false},    {"a,,readonly", "a,readonly", false},
+	    {"a,,,readonly", "a,", true},    {",,", ",", false},
+	    {",,,,,readonly", ",,", true},   {"readonly", "readonly", false},
+	};
+	static const char *const bad[] = {"",	 ",",	   ",readonly",	  "a,",
+					  "a,b", "a,read", "a,readonly,", "a,readonly,readonly",
+					  "a,,,"};
+	static char *argv[OPTIONS_MAX_DISKS + 4] = {"run", "--kernel=k"};
+	char path[32];
+	bool readonly;
+
+	for (unsigned i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(options_parse_disk(good[i].text, path, sizeof(path), &readonly),
+				 0);
+		assert_string_equal(path, good[i].path);
+		assert_int_equal(readonly, good[i].readonly);
+		/* It fits exactly, or not. */
+		assert_int_equal(
+		    options_parse_disk(good[i].text, path, strlen(good[i].path) + 1, &readonly), 0);
+		assert_int_equal(
+		    options_parse_disk(good[i].text, path, strlen(good[i].path), &readonly), -1);
+		assert_int_equal(parse("--kernel=k", "--disk", good[i].text, NULL), 0);
+		assert_int_equal(opt.nr_disks, 1);
+		assert_string_equal(opt.disk[0], good[i].text);
+	}
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(parse("--kernel=k", "--disk", bad[i], NULL), VMM_USAGE);
+	for (int i = 2; i < OPTIONS_MAX_DISKS + 3; i++)
+		argv[i] = "--disk=d";
+	assert_int_equal(options_parse(&opt, OPTIONS_MAX_DISKS + 2, argv), 0);
+	assert_int_equal(opt.nr_disks, OPTIONS_MAX_DISKS);
+	assert_int_equal(options_parse(&opt, OPTIONS_MAX_DISKS + 3, argv), VMM_USAGE);
+}
+
+static void other_devices(void **state)
+{
+	assert_int_equal(parse("--kernel=k", NULL, NULL, NULL), 0);
+	assert_false(opt.virtio_console);
+	assert_false(opt.no_rng);
+	assert_int_equal(opt.nr_disks, 0);
+	assert_int_equal(parse("--kernel=k", "--console=virtio", "--no-rng", NULL), 0);
+	assert_true(opt.virtio_console);
+	assert_true(opt.no_rng);
+	assert_int_equal(parse("--kernel=k", "--console=virtio", "--console=pl011", NULL), 0);
+	assert_false(opt.virtio_console);
+	assert_int_equal(parse("--kernel=k", "--console=hvc0", NULL, NULL), VMM_USAGE);
+}
+
 static void defaults(void **state)
 {
 	assert_int_equal(parse("--kernel", "k", NULL, NULL), 0);
@@ -144,6 +199,12 @@ static void defaults(void **state)
 	assert_true(opt.no_reboot);
 	assert_int_equal(parse("--dump-dtb", "f", "--accel", "kvm"), 0);
 	assert_int_equal(opt.accel, ACCEL_KVM);
+	assert_int_equal(parse("--kernel=k", "--recreate-every=30", NULL, NULL), 0);
+	assert_int_equal(opt.recreate_every, 30);
+	assert_false(opt.recreate_poison);
+	assert_int_equal(parse("--kernel=k", "--recreate-every", "20,poison", NULL), 0);
+	assert_int_equal(opt.recreate_every, 20);
+	assert_true(opt.recreate_poison);
 	assert_int_equal(parse("--help", NULL, NULL, NULL), 0);
 	assert_true(opt.help);
 }
@@ -174,6 +235,9 @@ static void refused(void **state)
 	    {"--recreate-every", "0"},
 	    {"--recreate-every", "1000001"},
 	    {"--recreate-every", "often"},
+	    {"--recreate-every", ",poison"},
+	    {"--recreate-every", "30,poisons"},
+	    {"--recreate-every", "30ms"},
 	    {"--accel", "tcg"},
 	    {"--unknown", "x"},
 	    {"stray", "words"},
@@ -193,6 +257,8 @@ int main(void)
 	    cmocka_unit_test(addresses),
 	    cmocka_unit_test(interrupt_controllers),
 	    cmocka_unit_test(too_many_regions),
+	    cmocka_unit_test(disks),
+	    cmocka_unit_test(other_devices),
 	    cmocka_unit_test(defaults),
 	    cmocka_unit_test(refused),
 	};

@@ -20,7 +20,7 @@ static struct machine m;
 static struct options opt;
 
 /* A machine of 3 CPUs that has run, with the UART's line high; its state in *@s. */
-static void save(unsigned gic, struct state **s)
+static void begin(unsigned gic, struct state **s)
 {
 	opt =
 	    (struct options){.kernel = "none", .cpus = 3, .memory = 64u << 20, .gic_version = gic};
@@ -31,10 +31,20 @@ static void save(unsigned gic, struct state **s)
 	assert_int_equal(machine_create_vm(&m), 0);
 	m.lines.told[LAYOUT_UART_SPI] = true;
 	assert_int_equal(state_save(&m, s), 0);
+}
+
+static void recreate(void)
+{
 	fake_has_run = false;
 	fake_nr_writes = 0;
 	assert_int_equal(machine_recreate_vm(&m), 0);
 	fake_nr_writes = 0;
+}
+
+static void save(unsigned gic, struct state **s)
+{
+	begin(gic, s);
+	recreate();
 }
 
 static void finish(struct state *s)
@@ -188,6 +198,70 @@ static void gic_v2(void **state)
 	finish(s);
 }
 
+/*
+ * Tables are written before the VM goes. In the new one GITS_CBASER is the first register, then all
+ * others but GITS_CTLR, the tables, and GITS_CTLR; all after the GIC's own.
+ */
+static void its(void **state)
+{
+	static const uint32_t all[] = {0x0004, 0x0080, 0x0088, 0x0090, 0x0100, 0x0108, 0x0110,
+				       0x0118, 0x0120, 0x0128, 0x0130, 0x0138, 0x0000};
+	const uint64_t pending = KVM_DEV_ARM_VGIC_SAVE_PENDING_TABLES;
+	const struct fake_write *w, *cbaser, *tables, *ctlr;
+	struct state *s;
+
+	begin(3, &s);
+	assert_non_null(find(FAKE_ATTR, 0, FAKE_COMMAND, pending));
+	assert_non_null(find(FAKE_ITS, 0, FAKE_COMMAND, KVM_DEV_ARM_ITS_SAVE_TABLES));
+	recreate();
+	assert_int_equal(state_restore(&m, s), 0);
+	cbaser = find(FAKE_ITS, 0, 0, 0x0080);
+	tables = find(FAKE_ITS, 0, FAKE_COMMAND, KVM_DEV_ARM_ITS_RESTORE_TABLES);
+	ctlr = find(FAKE_ITS, 0, 0, 0x0000);
+	assert_non_null(tables);
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		w = find(FAKE_ITS, 0, 0, all[i]);
+		assert_non_null(w);
+		assert_true(w->value == fake_value(0, 0, all[i]));
+		assert_true(w == cbaser || w > cbaser);
+		assert_true(w == ctlr ? w > tables : w < tables);
+	}
+	for (w = cbaser; w != &fake_writes[fake_nr_writes]; w++)
+		assert_int_not_equal(w->kind, FAKE_ATTR);
+	assert_null(find(FAKE_ITS, 0, FAKE_COMMAND, KVM_DEV_ARM_ITS_SAVE_TABLES));
+	assert_null(find(FAKE_ATTR, 0, FAKE_COMMAND, pending));
+	finish(s);
+}
+
+/* A KVM without an ITS, and a GICv2: not a word about it. */
+static void no_its(void **state)
+{
+	struct state *s;
+
+	for (unsigned gic = 2; gic <= 3; gic++) {
+		fake_no_its = gic == 3;
+		begin(gic, &s);
+		for (unsigned n = 0; n < fake_nr_writes; n++)
+			assert_true(fake_writes[n].kind != FAKE_ITS &&
+				    fake_writes[n].group != FAKE_COMMAND);
+		recreate();
+		assert_int_equal(state_restore(&m, s), 0);
+		for (unsigned n = 0; n < fake_nr_writes; n++)
+			assert_true(fake_writes[n].kind != FAKE_ITS);
+		assert_false(m.has_its);
+		finish(s);
+	}
+
+	/* A state with one does not fit in there. */
+	fake_no_its = false;
+	begin(3, &s);
+	fake_no_its = true;
+	recreate();
+	assert_int_equal(state_restore(&m, s), VMM_HOST);
+	fake_no_its = false;
+	finish(s);
+}
+
 static void registers_that_cannot_be_written(void **state)
 {
 	struct state *s;
@@ -225,7 +299,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(vcpus),	      cmocka_unit_test(gic_v3),
 	    cmocka_unit_test(gic_v2),	      cmocka_unit_test(registers_that_cannot_be_written),
-	    cmocka_unit_test(other_machines),
+	    cmocka_unit_test(other_machines), cmocka_unit_test(its),
+	    cmocka_unit_test(no_its),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
