@@ -210,13 +210,13 @@ def linux_many(args, gic):
 # is written, as all lines do. None may get lost: then a command here, or the load, would wait for
 # good.
 MOVES = """
-(i=0; while [ ! -e /tmp/stop ]; do c=$((i % (@CPUS@ - 1) + 1));
+(i=0; until [ -e /tmp/stop -a $i -gt 0 ]; do c=$((i % (@CPUS@ - 1) + 1));
 echo 0 > /sys/devices/system/cpu/cpu$c/online || echo bad; sleep 0.1;
 echo 1 > /sys/devices/system/cpu/cpu$c/online || echo bad; sleep 0.2;
 i=$((i+1)); done; echo "hotplugs $i") > /tmp/m1 2>&1 &
 (i=0; irq=$(grep -E 'virtio.*-input|Level.*virtio' /proc/interrupts | head -n 1 | cut -d: -f1);
 irq=${irq##* };
-while [ ! -e /tmp/stop ]; do
+until [ -e /tmp/stop -a $i -gt 0 ]; do
 echo $((1 << i % @CPUS@)) > /proc/irq/$irq/smp_affinity 2>/dev/null;
 dd if=/dev/hwrng of=/dev/null bs=64 count=1 2>/dev/null || echo bad;
 i=$((i+1)); done; echo "moves $i") > /tmp/m2 2>&1 &

@@ -129,7 +129,8 @@ static void map_collection(unsigned icid, unsigned cpu)
 
 static void map_device(unsigned d, bool mapped)
 {
-	/* An ITT is all zeroes when it is given to the ITS: entries of an earlier save come back. */
+	/* An ITT is all zeroes when it is given to the ITS: entries of an earlier save come back.
+	 */
 	if (mapped)
 		memset(m.ram + ITTS + (size_t)d * ITT_STEP, 0, (size_t)8 << model[d].bits);
 	command(MAPD | (uint64_t)model[d].id << 32, model[d].bits - 1,
