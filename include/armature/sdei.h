@@ -6,8 +6,8 @@
  * State. Everything is in firmware pseudo-registers, read and written by KVM_GET_ONE_REG and
  * KVM_SET_ONE_REG on the vCPU's descriptor and listed by KVM_GET_REG_LIST in an order in which a
  * plain loop restores them. A program that knows nothing of SDEI saves and restores it by the
- * loop that it has. All are 64 bits wide. Only the gate is listed while the gate is closed, and
- * the others are -ENOENT.
+ * loop that it has. All are 64 bits wide. While the gate is closed none of them is listed, so that
+ * such a guest also moves to a KVM without SDEI, and all but the gate are -ENOENT.
  *
  * "Slot" n is the nth event that exists. A slot's event is private (each vCPU has a state of it) or
  * shared (the VM has one). What belongs to the VM is one object: each vCPU shows it, and writing it
@@ -101,6 +101,7 @@ extern "C" {
  *
  * Any thread, at any time; returns without waiting for the guest. 0, or
  * -EBADF   @vm_fd is not a VM's descriptor
+ * -EIO     the VM is another process's, or its set-up has failed
  * -ENODEV  the gate is closed
  * -EINVAL  the event is not one of those above, or is a bound one; a target for a shared event
  * -ENXIO   no vCPU has this affinity

@@ -16,9 +16,8 @@
 static long timer_irq_attr(struct vcpu *v, uint32_t request, const struct kvm_device_attr *a)
 {
 	/* By the attribute's number. */
-	static const unsigned timer[VM_NR_TIMER_PPIS] = {TIMER_VIRTUAL, TIMER_PHYSICAL,
-							 VM_TIMER_HYP_VIRTUAL,
-							 VM_TIMER_HYP_PHYSICAL};
+	static const unsigned timer[VM_NR_TIMER_PPIS] = {
+	    TIMER_VIRTUAL, TIMER_PHYSICAL, VM_TIMER_HYP_VIRTUAL, VM_TIMER_HYP_PHYSICAL};
 	struct vm *vm = v->vm;
 	int32_t irq;
 	long err;

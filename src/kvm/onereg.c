@@ -407,10 +407,14 @@ static bool is_timer(uint64_t id)
 	return timer_find(id) >= 0;
 }
 
-/* What the gate opens, in the order in which it can be restored. Under vm.lock, with its room. */
+/*
+ * The gate and what it opens, in the order in which it can be restored; while it is closed none of
+ * them, so that a machine without SDEI moves to a KVM that has never heard of it. Under vm.lock.
+ */
 static void fill_sdei(struct list *l, struct vcpu *v, uint16_t *index)
 {
-	size_t nr = sdei_reg_list(v->vm->sdei, index);
+	struct sdei *s = v->vm->sdei;
+	size_t nr = sdei_enabled(s) ? sdei_reg_list(s, index) : 0;
 
 	for (size_t n = 0; n < nr; n++)
 		add(l, KVM_REG_ARM_FW_REG(index ? index[n] : 0));

@@ -68,6 +68,23 @@ static void let_go(struct vm_irqs *q, struct vm_irqfd *f)
 	q->nr_held--;
 }
 
+/*
+ * Events that the thread has fetched but not looked at are about what was just taken: it will not
+ * find their token. What was written since makes a new one, as changing an entry looks again. The
+ * new token belongs into the same bucket.
+ */
+static void forget_fetched(struct vm_irqs *q, struct vm_irqfd *f)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLET};
+	uint64_t next = q->last_token + 1;
+
+	next += (f->token - next) % IRQFD_BUCKETS;
+	ev.data.u64 = next;
+	if (epoll_ctl(q->epoll, EPOLL_CTL_MOD, f->held, &ev))
+		return;
+	f->token = q->last_token = next;
+}
+
 static void event_arrived(struct vm *vm, struct vm_irqfd *f)
 {
 	struct vm_irqs *q = &vm->irqs;
@@ -76,8 +93,10 @@ static void event_arrived(struct vm *vm, struct vm_irqfd *f)
 
 	if (f->held < 0 || event_take(f->held))
 		raise_irq(vm, f);
-	if (!current)
-		let_go(q, f);
+	if (current || f->held < 0)
+		return;
+	forget_fetched(q, f);
+	let_go(q, f);
 }
 
 static struct vm_irqfd **find_token(struct vm_irqs *q, uint64_t token)

@@ -190,7 +190,9 @@ static int irq_divert(void *opaque, void *vcpu, unsigned intid, bool on)
 		return am_gic_unbind(gic, number(vcpu), intid);
 	}
 	err = am_gic_bind(gic, number(vcpu), intid);
-	return err ? err : am_gic_bound_enable(gic, number(vcpu), intid, true);
+	if (err && err != -EEXIST)
+		return err;
+	return am_gic_bound_enable(gic, number(vcpu), intid, true);
 }
 
 static bool irq_pending(void *opaque, void *vcpu, unsigned intid)

@@ -174,6 +174,15 @@ static void transmit(struct virtio_console *c, struct virtq *q)
 	} while (virtq_rearm(q));
 }
 
+/* The driver is ready. Linux reads the window's size only when it is told that it changed. */
+static void start_listening(struct virtio_console *c)
+{
+	c->listening = true;
+	virtio_again(&c->dev, RECEIVE);
+	if (c->dev.accepted & F_SIZE)
+		virtio_config_changed(&c->dev);
+}
+
 static void process(struct virtio_device *d, unsigned index)
 {
 	struct virtio_console *c = to_console(d);
@@ -183,10 +192,8 @@ static void process(struct virtio_device *d, unsigned index)
 		return;
 	}
 	transmit(c, &d->queue[index]);
-	if (!c->listening && d->queue[index].next_used) {
-		c->listening = true;
-		virtio_again(d, RECEIVE);
-	}
+	if (!c->listening && d->queue[index].next_used)
+		start_listening(c);
 }
 
 /* ---- Life ---- */

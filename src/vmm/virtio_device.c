@@ -151,6 +151,14 @@ void virtio_interrupt(struct virtio_device *d, uint16_t vector, enum virtio_isr 
 		pci_set_intx(&d->pci, true);
 }
 
+void virtio_config_changed(struct virtio_device *d)
+{
+	pthread_mutex_lock(&d->lock);
+	d->generation++;
+	virtio_interrupt(d, d->config_vector, VIRTIO_ISR_CONFIG);
+	pthread_mutex_unlock(&d->lock);
+}
+
 void virtio_break_locked(struct virtio_device *d, const char *why)
 {
 	if (d->status & VIRTIO_S_NEEDS_RESET)
@@ -244,12 +252,16 @@ void virtio_reset(struct virtio_device *d)
 static int start_thread(struct virtio_device *d)
 {
 	pthread_attr_t attr;
+	/* These are the thread's own; see terminal.c. */
+	static const int fatal[] = {SIGABRT, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 	sigset_t all, old;
 	char name[16];
 	int error;
 
 	/* The process's signals are the main thread's. */
 	sigfillset(&all);
+	for (unsigned i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
+		sigdelset(&all, fatal[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, STACK_SIZE);

@@ -165,6 +165,9 @@ static inline bool virtio_resetting(struct virtio_device *d)
 /* Without the lock: the driver said DRIVER_OK, and has done nothing wrong since. */
 bool virtio_running(struct virtio_device *d);
 
+/* On the thread: tells the driver to read the device-specific configuration again. */
+void virtio_config_changed(struct virtio_device *d);
+
 /* The driver has broken the rules: nothing more happens before it resets the device (2.1.2). */
 void virtio_break(struct virtio_device *d, const char *why);
 

@@ -263,13 +263,76 @@ static void steps_under_fire(void **state)
 	machine_destroy(&m);
 }
 
+#define USER	(RAM + 0x6000)
+#define VECTORS (RAM + 0x7000)
+#define STEPS	200u
+#define EVENTS	500u
+
+#define A64_B_MI(off) (0x54000004u | ((uint32_t)((off) / 4) & 0x7ffff) << 5)
+
+/* EL0 steps until there were EVENTS; EL1 counts steps in x20, x9 counts the instructions. */
+static void emit_guest_stepping(struct machine *m)
+{
+	code_at(m, MAIN);
+	emit_mov(m, 10, VECTORS);
+	emit(m, A64_MSR(10, 3, 0, 12, 0, 0)); /* VBAR_EL1 */
+	emit_mov(m, 10, 1);
+	emit(m, A64_MSR(10, 2, 0, 0, 2, 2)); /* MDSCR_EL1.SS */
+	emit_mov(m, 23, PASSED);
+	uint64_t again = here(m);
+
+	emit_mov(m, 10, USER);
+	emit(m, MSR(10, ELR_EL1));
+	emit_mov(m, 10, 1u << 21);
+	emit(m, MSR(10, SPSR_EL1));
+	emit(m, 0xd69f03e0u); /* ERET */
+	code_at(m, USER);
+	for (unsigned n = 0; n < STEPS; n++)
+		emit(m, A64_ADD_IMM(9, 9, 1));
+	emit(m, 0xd4000001u); /* SVC */
+	code_at(m, VECTORS + 0x400);
+	emit(m, A64_MRS(21, 3, 0, 5, 2, 0)); /* ESR_EL1 */
+	emit(m, 0xd35afeb5u);		     /* LSR X21, X21, #26 */
+	emit(m, A64_SUBS_IMM(21, 21, 0x32));
+	emit(m, A64_CBNZ(21, 6 * 4));
+	emit(m, A64_ADD_IMM(20, 20, 1));
+	emit(m, MRS(22, SPSR_EL1));
+	emit(m, 0xb26b02d6u); /* ORR X22, X22, #1 << 21 */
+	emit(m, MSR(22, SPSR_EL1));
+	emit(m, 0xd69f03e0u); /* ERET */
+	emit(m, A64_LDR_X(21, 23));
+	emit(m, A64_SUBS_IMM(21, 21, EVENTS));
+	emit(m, A64_B_MI(again - here(m)));
+	emit_psci(m, PSCI_SYSTEM_OFF);
+}
+
+/* The guest steps: one exception for each instruction, whatever comes between. */
+static void guest_steps_under_fire(void **state)
+{
+	struct machine m;
+	pthread_t t;
+
+	machine_create_sdei(&m, 1, false);
+	emit_set_up(&m, AM_SDEI_EVENT_PRIVATE, true);
+	emit_handler(&m);
+	emit_guest_stepping(&m);
+	atomic_store(&stop_raising, false);
+	assert_int_equal(pthread_create(&t, NULL, raise_again, &m), 0);
+	run_to_off(&m, 0);
+	atomic_store(&stop_raising, true);
+	pthread_join(t, NULL);
+	assert_true(x_get(&m, 0, 9) >= STEPS);
+	assert_int_equal(x_get(&m, 0, 20), x_get(&m, 0, 9));
+	machine_destroy(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(gate_closed),	  cmocka_unit_test(conduits),
 	    cmocka_unit_test(signal_and_context), cmocka_unit_test(resets),
 	    cmocka_unit_test(bound_interrupt),	  cmocka_unit_test(single_step),
-	    cmocka_unit_test(steps_under_fire),
+	    cmocka_unit_test(steps_under_fire),	  cmocka_unit_test(guest_steps_under_fire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ static void gate(void **state)
 
 	machine_create(&m, 2, false);
 	l = list(&m, 0);
-	assert_int_equal(count_sdei(l), 1);
+	assert_int_equal(count_sdei(l), 0);
 	free(l);
 	assert_int_equal(reg_get(&m, 0, REG(AM_SDEI_GATE)), 0);
 	assert_int_equal(get(&m, 0, REG(AM_SDEI_EVENTS), &v), -ENOENT);

@@ -2,8 +2,11 @@
 /* The console: what goes out, how input waits, and that neither keeps the other waiting. */
 #include "test_virtio.h"
 
+#include <pty.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { RECEIVE = 0, TRANSMIT = 1 };
 
@@ -206,6 +209,32 @@ static void broken_receive_queue(void **state)
 	assert_int_equal(*(uint8_t *)ram(&v, DATA), 'x');
 }
 
+/* On a terminal, the driver is told of its size when it can use it. */
+static void size_of_the_window(void **state)
+{
+	const struct virtio_console_host host = {.transmit = transmit, .room = room};
+	const struct winsize w = {.ws_col = 137, .ws_row = 43};
+	int real = dup(STDOUT_FILENO), ours, theirs;
+
+	assert_int_equal(openpty(&ours, &theirs, NULL, NULL, &w), 0);
+	fflush(stdout);
+	dup2(theirs, STDOUT_FILENO);
+	driver_init(&v);
+	assert_int_equal(virtio_console_create(&v.d, &v.bus, &v.dma, &host, true), 0);
+	driver_probe(&v, true);
+	assert_true(driver_offered(&v) & 1);
+	start(1);
+	dup2(real, STDOUT_FILENO);
+	close(real);
+	close(ours);
+	close(theirs);
+	assert_true(driver_wait_message(&v, 0, 1));
+	assert_int_equal(common_read(&v, C_GENERATION), 1);
+	assert_int_equal(driver_read(&v, v.config, 2), 137);
+	assert_int_equal(driver_read(&v, v.config + 2, 2), 43);
+	driver_finish(&v);
+}
+
 /* A guest that never stops talking can still be spoken to. */
 static void input_has_its_turn(void **state)
 {
@@ -256,6 +285,7 @@ int main(void)
 	    TEST(broken_receive_queue),
 	    TEST(input_has_its_turn),
 	    TEST(reset_ends_output),
+	    cmocka_unit_test(size_of_the_window),
 	};
 
 	return cmocka_run_group_tests_name("virtio-console", tests, NULL, NULL);
