@@ -69,6 +69,7 @@ static int build_tree(struct machine *m, uint8_t *buf)
 	    .mpidr = m->mpidr,
 	    .map = &m->map,
 	    .has_its = m->has_its,
+	    .has_sdei = m->opt->sdei,
 	};
 	uint64_t length;
 	int status;

@@ -202,11 +202,15 @@ static void command(struct console *c, uint8_t byte)
 	case 'b':
 		c->host.receive_break(c->host.opaque);
 		break;
+	case 'n':
+		c->host.nmi(c->host.opaque);
+		break;
 	case 'h':
 	case 'H':
 	case '?':
 		vmm_say("keys: Ctrl-A x quits, Ctrl-A a types Ctrl-A, Ctrl-A b sends a break "
-			"(magic SysRq), Ctrl-A h shows this");
+			"(magic SysRq), Ctrl-A n raises an NMI (event 0 of SDEI) at the first CPU, "
+			"Ctrl-A h shows this");
 		break;
 	default:
 		break;

@@ -23,6 +23,8 @@ struct console_host {
 	void (*receive_break)(void *opaque);
 	/* Ctrl-A x. */
 	void (*quit)(void *opaque);
+	/* Ctrl-A n. */
+	void (*nmi)(void *opaque);
 	/* Standard output cannot be written; from the output thread. @error is an errno. */
 	void (*output_failed)(void *opaque, int error);
 };

@@ -286,6 +286,16 @@ static int add_pci(void *fdt, const struct fdt_machine *m)
 	return fdt_end_node(fdt);
 }
 
+static int add_firmware(void *fdt)
+{
+	TRY(fdt_begin_node(fdt, "firmware"));
+	TRY(fdt_begin_node(fdt, "sdei"));
+	TRY(fdt_property_string(fdt, "compatible", "arm,sdei-1.0"));
+	TRY(fdt_property_string(fdt, "method", "hvc"));
+	TRY(fdt_end_node(fdt));
+	return fdt_end_node(fdt);
+}
+
 static int add_memory(void *fdt, const struct layout_map *map)
 {
 	char name[32];
@@ -314,6 +324,8 @@ int fdt_build(void *fdt, int size, const struct fdt_machine *m)
 	TRY(add_memory(fdt, m->map));
 	TRY(add_cpus(fdt, m));
 	TRY(add_psci_and_timer(fdt, m));
+	if (m->has_sdei)
+		TRY(add_firmware(fdt));
 	TRY(add_gic(fdt, m));
 	TRY(add_devices(fdt));
 	TRY(add_pci(fdt, m));

@@ -12,7 +12,8 @@ struct fdt_machine {
 	unsigned cpus;
 	const uint64_t *mpidr; /* of each CPU, as the accelerator numbers them */
 	const struct layout_map *map;
-	bool has_its; /* else PCI devices have interrupt lines only */
+	bool has_its;  /* else PCI devices have interrupt lines only */
+	bool has_sdei; /* firmware offers SDEI */
 };
 
 /* What differs from one boot to the next. */

@@ -124,6 +124,8 @@ static int create_accelerated(struct machine *m)
 		status = create_vcpus(m);
 	if (!status)
 		status = vgic_create(m);
+	if (!status)
+		status = machine_open_sdei(m);
 	return status;
 }
 
@@ -194,12 +196,18 @@ void machine_destroy_vm(struct machine *m)
 void machine_end(struct machine *m, enum machine_end why)
 {
 	int none = END_NONE;
-	uint64_t one = 1;
 
 	atomic_compare_exchange_strong(&m->end, &none, why);
 	/* Ctrl-A x and failures also end a machine that is on its way to a reset. */
 	if (none == END_RESET && (why == END_QUIT || why == END_HOST))
 		atomic_compare_exchange_strong(&m->end, &none, why);
+	machine_wake(m);
+}
+
+void machine_wake(struct machine *m)
+{
+	uint64_t one = 1;
+
 	/* It only fails when the counter is full, and then the main thread is awake anyway. */
 	if (write(m->event_fd, &one, sizeof(one)) < 0)
 		return;
@@ -226,6 +234,7 @@ int machine_init(struct machine *m, const struct options *opt)
 	status = plan(m);
 	if (status)
 		return status;
+	m->has_its = vgic_offers_its(m);
 	m->devices = true;
 	return devices_init(m);
 }

@@ -22,6 +22,7 @@
 #include "vmm/pl031.h"
 
 struct console;
+struct control;
 struct kvm_run;
 struct machine;
 struct virtio_device;
@@ -92,6 +93,8 @@ struct machine {
 	int event_fd;
 	int rtc_fd; /* timerfd for the RTC's alarm */
 	int signal_fd;
+	atomic_bool nmi; /* Ctrl-A n */
+	struct control *control;
 	unsigned recreated;  /* how often (--recreate-every) */
 	uint64_t poisoned;   /* bytes of garbage meanwhile (--recreate-every), in all */
 	atomic_int end;	     /* enum machine_end: the first reason counts */
@@ -115,6 +118,9 @@ int machine_recreate_vm(struct machine *m);
 
 /* Notes why the guest ends and wakes the main thread. Any thread. */
 void machine_end(struct machine *m, enum machine_end why);
+
+/* The main thread looks what there is to do. Any thread. */
+void machine_wake(struct machine *m);
 
 /* boot.c: loads the files into RAM and points the first vCPU at the kernel. */
 int machine_boot(struct machine *m);
@@ -162,6 +168,8 @@ int vcpu_get_reg(struct vcpu *v, uint64_t id, uint64_t *value);
 void vcpu_install_kick(void);
 
 /* vgic.c */
+/* Once the machine is laid out: will there be an ITS? */
+bool vgic_offers_its(struct machine *m);
 int vgic_create(struct machine *m);
 /* KVM_SET_DEVICE_ATTR and KVM_GET_DEVICE_ATTR: -1 and errno. */
 int vgic_set(struct machine *m, uint32_t group, uint64_t attr, const void *value);
@@ -169,6 +177,20 @@ int vgic_get(struct machine *m, uint32_t group, uint64_t attr, void *value);
 /* The ITS's attributes, all 64 bits wide: the same. */
 int vgic_its_set(struct machine *m, uint32_t group, uint64_t attr, uint64_t value);
 int vgic_its_get(struct machine *m, uint32_t group, uint64_t attr, uint64_t *value);
+
+/*
+ * sdei.c: software delegated exceptions, with --sdei. All but the text is for the main thread,
+ * which is who makes VMs and destroys them.
+ */
+int machine_open_sdei(struct machine *m);
+/*
+ * Raises an event at the vCPU with that MPIDR_EL1, or AM_SDEI_ANY. Returns 0 or -errno, and
+ * machine_raise_error() says what it means.
+ */
+int machine_raise(struct machine *m, uint32_t event, uint64_t mpidr);
+/* Event 0 at the first vCPU. The same. */
+int machine_nmi(struct machine *m);
+const char *machine_raise_error(int error);
 
 /* run.c: from the first boot to the end; the exit status. */
 int machine_run(struct machine *m);

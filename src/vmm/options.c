@@ -39,6 +39,9 @@ static const char help_text[] =
     "                      28: /dev/vda, /dev/vdb, ...; a comma in the name is written \",,\"\n"
     "  --console NAME      pl011 (default), or virtio: the guest's console is hvc0\n"
     "  --no-rng            leave out the virtio entropy device\n"
+    "  --sdei              give the guest software delegated exceptions (SDEI 1.1): events that\n"
+    "                      no mask of its own holds back\n"
+    "  --control PATH      a UNIX socket for commands, one a line: \"help\" lists them\n"
     "  --dtb FILE          give the guest this device tree; command line, initrd and memory\n"
     "                      size are filled in\n"
     "  --dump-dtb FILE     write the device tree to FILE and end\n"
@@ -58,7 +61,7 @@ static const char help_text[] =
     "a terminal its bytes are typed at the guest's console; its end does not end the guest.\n"
     "\n"
     "Exit status: 0 guest power-off, 2 bad arguments, 3 unusable file, 4 guest reset with\n"
-    "--no-reboot, 5 host or accelerator failure, 6 quit by Ctrl-A x.\n";
+    "--no-reboot, 5 host or accelerator failure, 6 quit by Ctrl-A x or --control.\n";
 
 void options_help(FILE *out)
 {
@@ -300,6 +303,8 @@ enum {
 	OPT_DISK,
 	OPT_CONSOLE,
 	OPT_NO_RNG,
+	OPT_SDEI,
+	OPT_CONTROL,
 	OPT_DTB,
 	OPT_DUMP,
 	OPT_TRACE,
@@ -322,6 +327,8 @@ static const struct option long_options[] = {
     {"disk", required_argument, NULL, OPT_DISK},
     {"console", required_argument, NULL, OPT_CONSOLE},
     {"no-rng", no_argument, NULL, OPT_NO_RNG},
+    {"sdei", no_argument, NULL, OPT_SDEI},
+    {"control", required_argument, NULL, OPT_CONTROL},
     {"dtb", required_argument, NULL, OPT_DTB},
     {"dump-dtb", required_argument, NULL, OPT_DUMP},
     {"trace", required_argument, NULL, OPT_TRACE},
@@ -365,6 +372,12 @@ static int take_option(struct options *o, int c)
 		return parse_console(optarg, &o->virtio_console);
 	case OPT_NO_RNG:
 		o->no_rng = true;
+		return 0;
+	case OPT_SDEI:
+		o->sdei = true;
+		return 0;
+	case OPT_CONTROL:
+		o->control = optarg;
 		return 0;
 	case OPT_DTB:
 		o->dtb = optarg;

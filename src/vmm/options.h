@@ -39,6 +39,8 @@ struct options {
 	const char *disk[OPTIONS_MAX_DISKS]; /* see options_parse_disk() */
 	bool no_rng;
 	bool virtio_console; /* the guest's console is hvc0, not the UART */
+	bool sdei;	     /* the guest finds SDEI */
+	const char *control; /* the control socket's name */
 	bool no_reboot;
 	unsigned recreate_every; /* ms; 0: never */
 	bool recreate_poison;	 /* with garbage around the ITS's saved tables */

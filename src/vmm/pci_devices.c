@@ -69,16 +69,6 @@ void devices_receive_break(struct machine *m)
 
 /* ---- Life ---- */
 
-/*
- * Messages need an ITS, which only a VM tells for sure. A device that offers them in a machine
- * without uses its line: the guest finds nobody to send them to.
- */
-static bool with_msix(struct machine *m)
-{
-	return m->map.gic_version != 2 &&
-	       m->be->ioctl(m->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SIGNAL_MSI) > 0;
-}
-
 static int create_disk(struct machine *m, unsigned i)
 {
 	const char *text = m->opt->disk[i];
@@ -91,7 +81,7 @@ static int create_disk(struct machine *m, unsigned i)
 	    .nr_queues = cpus < 2   ? 2
 			 : cpus > 4 ? 4
 				    : cpus,
-	    .with_msix = with_msix(m),
+	    .with_msix = m->has_its,
 	};
 
 	snprintf(serial, sizeof(serial), "disk%u", i);
@@ -123,9 +113,9 @@ int pci_devices_init(struct machine *m)
 	for (unsigned i = 0; i < m->opt->nr_disks && !status; i++)
 		status = create_disk(m, i);
 	if (!status && !m->opt->no_rng)
-		status = virtio_rng_create(&m->rng, &m->pci, &m->dma, with_msix(m));
+		status = virtio_rng_create(&m->rng, &m->pci, &m->dma, m->has_its);
 	if (!status && m->opt->virtio_console)
-		status = virtio_console_create(&m->hvc, &m->pci, &m->dma, &hvc, with_msix(m));
+		status = virtio_console_create(&m->hvc, &m->pci, &m->dma, &hvc, m->has_its);
 	return status;
 }
 

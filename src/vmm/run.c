@@ -14,7 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "vmm/commands.h"
 #include "vmm/console.h"
+#include "vmm/control.h"
 #include "vmm/machine.h"
 #include "vmm/poison.h"
 #include "vmm/report.h"
@@ -64,20 +66,33 @@ static void die_of(int sig)
 	_exit(128 + sig);
 }
 
+static void raise_nmi(struct machine *m)
+{
+	int error = machine_nmi(m);
+
+	if (error)
+		vmm_say("Ctrl-A n: %s", machine_raise_error(error));
+}
+
 static void wait_news(struct machine *m, int timeout_ms, struct news *news)
 {
 	struct pollfd p[] = {
 	    {.fd = m->event_fd, .events = POLLIN},
 	    {.fd = m->rtc_fd, .events = POLLIN},
 	    {.fd = m->signal_fd, .events = POLLIN},
+	    {.fd = control_fd(m->control), .events = POLLIN},
 	};
 	struct signalfd_siginfo si;
 	uint64_t count;
 
-	if (poll(p, 3, timeout_ms) <= 0)
+	if (poll(p, 4, timeout_ms) <= 0)
 		return;
 	if (p[0].revents && read(m->event_fd, &count, sizeof(count)) < 0)
 		return;
+	if (p[3].revents)
+		control_serve(m->control);
+	if (atomic_exchange(&m->nmi, false))
+		raise_nmi(m);
 	if (p[1].revents && read(m->rtc_fd, &count, sizeof(count)) == (ssize_t)sizeof(count))
 		pl031_tick(&m->rtc);
 	if (!p[2].revents || read(m->signal_fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
@@ -251,10 +266,30 @@ static void console_quit(void *opaque)
 	machine_end(opaque, END_QUIT);
 }
 
+static void console_nmi(void *opaque)
+{
+	struct machine *m = opaque;
+
+	atomic_store(&m->nmi, true);
+	machine_wake(m);
+}
+
 static void console_output_failed(void *opaque, int error)
 {
 	vmm_say("standard output: %s: the guest's console cannot be written", strerror(error));
 	machine_end(opaque, END_HOST);
+}
+
+static void control_command(void *opaque, const char *line, char *answer, size_t size)
+{
+	commands_run(opaque, line, answer, size);
+}
+
+static int open_control(struct machine *m)
+{
+	const struct control_host host = {.opaque = m, .command = control_command};
+
+	return m->opt->control ? control_create(m->opt->control, &host, &m->control) : 0;
 }
 
 static void report_recreations(const struct machine *m)
@@ -272,6 +307,8 @@ static void end_console(struct machine *m)
 	devices_stop(m);
 	console_destroy(m->console);
 	m->console = NULL;
+	control_destroy(m->control);
+	m->control = NULL;
 }
 
 static int loop(struct machine *m)
@@ -313,6 +350,7 @@ int machine_run(struct machine *m)
 	    .receive = console_receive,
 	    .receive_break = console_receive_break,
 	    .quit = console_quit,
+	    .nmi = console_nmi,
 	    .output_failed = console_output_failed,
 	};
 	int status = machine_create_vm(m);
@@ -329,8 +367,14 @@ int machine_run(struct machine *m)
 		return status;
 	vcpu_install_kick();
 	lines_release(m, NULL);
+	status = open_control(m);
+	if (status)
+		return status;
 	m->console = console_create(&host);
-	if (!m->console)
+	if (!m->console) {
+		control_destroy(m->control);
+		m->control = NULL;
 		return vmm_fail(VMM_HOST, "cannot start the console: %s", strerror(errno));
+	}
 	return loop(m);
 }

@@ -99,15 +99,31 @@ static int place_v3(struct machine *m)
 	return 0;
 }
 
-/* A KVM without one is a machine whose devices have interrupt lines only. */
+bool vgic_offers_its(struct machine *m)
+{
+	struct kvm_create_device d = {.type = KVM_DEV_TYPE_ARM_VGIC_ITS,
+				      .flags = KVM_CREATE_DEVICE_TEST};
+	bool offered;
+	int vm;
+
+	if (m->map.gic_version == 2 ||
+	    m->be->ioctl(m->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_SIGNAL_MSI) <= 0)
+		return false;
+	/* Only a VM can be asked. */
+	vm = m->be->ioctl(m->kvm_fd, KVM_CREATE_VM, m->vm_type);
+	offered = vm >= 0 && m->be->ioctl(vm, KVM_CREATE_DEVICE, (unsigned long)&d) == 0;
+	if (vm >= 0)
+		m->be->close(vm);
+	return offered;
+}
+
 static int create_its(struct machine *m)
 {
 	struct kvm_create_device d = {.type = KVM_DEV_TYPE_ARM_VGIC_ITS};
 
 	if (m->be->ioctl(m->vm_fd, KVM_CREATE_DEVICE, (unsigned long)&d) < 0)
-		return errno == ENODEV ? 0 : failed(m, "creating the ITS");
+		return failed(m, "creating the ITS");
 	m->its_fd = (int)d.fd;
-	m->has_its = true;
 	if (vgic_its_set(m, KVM_DEV_ARM_VGIC_GRP_ADDR, KVM_VGIC_ITS_ADDR_TYPE, LAYOUT_ITS) < 0)
 		return failed(m, "placing the ITS");
 	if (vgic_its_set(m, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, 0) < 0)
@@ -128,6 +144,5 @@ int vgic_create(struct machine *m)
 		return failed(m, "setting the GIC's interrupt count");
 	if (vgic_set(m, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL) < 0)
 		return failed(m, "starting the GIC");
-	m->has_its = false;
-	return m->map.gic_version == 2 ? 0 : create_its(m);
+	return m->has_its ? create_its(m) : 0;
 }

@@ -288,6 +288,8 @@ static int create_device(struct kvm_create_device *d)
 	if (d->type == KVM_DEV_TYPE_ARM_VGIC_ITS) {
 		if (fake_no_its)
 			return fail(ENODEV);
+		if (d->flags & KVM_CREATE_DEVICE_TEST)
+			return 0;
 		if (!fake_seen.initialised_gics)
 			return fail(EINVAL);
 		fake_seen.its = 0;
@@ -379,7 +381,7 @@ int am_kvm_ioctl(int fd, unsigned long req, unsigned long arg)
 	case KVM_GET_VCPU_MMAP_SIZE:
 		return RUN_SIZE;
 	case KVM_CHECK_EXTENSION:
-		return arg == KVM_CAP_ARM_VM_IPA_SIZE ? fake_ipa_limit : 0;
+		return arg == KVM_CAP_ARM_VM_IPA_SIZE ? fake_ipa_limit : arg == KVM_CAP_SIGNAL_MSI;
 	case KVM_CREATE_VM:
 		memset(&guest, 0, sizeof(guest));
 		guest.print = "ready\n";

@@ -106,6 +106,19 @@ static void gic_v2(void **state)
 	assert_int_equal(cell("/pl011@9000000", "interrupts", 2), 4);
 }
 
+/* The node that Linux's driver looks for: there if asked for. */
+static void sdei(void **state)
+{
+	static const char node[] = "/firmware/sdei";
+	struct fdt_machine m = {.cpus = 1, .mpidr = (uint64_t[]){0}, .map = &map, .has_sdei = true};
+
+	build(1, UINT64_C(1) << 30);
+	assert_true(fdt_path_offset(tree, "/firmware") < 0);
+	assert_int_equal(fdt_build(tree, SIZE, &m), 0);
+	assert_string_equal(string(node, "compatible"), "arm,sdei-1.0");
+	assert_string_equal(string(node, "method"), "hvc");
+}
+
 /* Two devices' pins, turned by the number of the device: PCI-to-PCI bridge 1.2, 9.1. */
 static void pci(void **state)
 {
@@ -254,7 +267,7 @@ int main(void)
 	    cmocka_unit_test(hardware),	   cmocka_unit_test(many_cpus),
 	    cmocka_unit_test(gic_v2),	   cmocka_unit_test(redist_regions),
 	    cmocka_unit_test(boot_values), cmocka_unit_test(too_small),
-	    cmocka_unit_test(pci),
+	    cmocka_unit_test(pci),	   cmocka_unit_test(sdei),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -183,6 +183,18 @@ static void other_devices(void **state)
 	assert_int_equal(parse("--kernel=k", "--console=hvc0", NULL, NULL), VMM_USAGE);
 }
 
+static void sdei_and_control(void **state)
+{
+	assert_int_equal(parse("--kernel=k", NULL, NULL, NULL), 0);
+	assert_false(opt.sdei);
+	assert_null(opt.control);
+	assert_int_equal(parse("--kernel=k", "--sdei", "--control", "p"), 0);
+	assert_true(opt.sdei);
+	assert_string_equal(opt.control, "p");
+	assert_int_equal(parse("--kernel=k", "--sdei=1", NULL, NULL), VMM_USAGE);
+	assert_int_equal(parse("--kernel=k", "--control", NULL, NULL), VMM_USAGE);
+}
+
 static void defaults(void **state)
 {
 	assert_int_equal(parse("--kernel", "k", NULL, NULL), 0);
@@ -259,6 +271,7 @@ int main(void)
 	    cmocka_unit_test(too_many_regions),
 	    cmocka_unit_test(disks),
 	    cmocka_unit_test(other_devices),
+	    cmocka_unit_test(sdei_and_control),
 	    cmocka_unit_test(defaults),
 	    cmocka_unit_test(refused),
 	};

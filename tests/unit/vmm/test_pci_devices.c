@@ -21,7 +21,7 @@
 
 /* ---- The accelerator ---- */
 
-static bool has_msi;
+static bool has_its;
 static struct kvm_msi message;
 static unsigned messages, line_changes;
 static uint32_t line_irq;
@@ -31,8 +31,6 @@ static atomic_uint wanted, got;
 static int be_ioctl(int fd, unsigned long request, unsigned long arg)
 {
 	switch (request) {
-	case KVM_CHECK_EXTENSION:
-		return arg == KVM_CAP_SIGNAL_MSI && has_msi;
 	case KVM_SIGNAL_MSI:
 		memcpy(&message, (const void *)arg, sizeof(message));
 		messages++;
@@ -64,6 +62,7 @@ static int start(unsigned gic_version)
 	opt.gic_version = gic_version;
 	m.opt = &opt;
 	m.be = &be;
+	m.has_its = gic_version == 3 && has_its;
 	assert_int_equal(layout_plan(&m.map, &opt, 48), 0);
 	return devices_init(&m);
 }
@@ -73,7 +72,7 @@ static int setup(void **state)
 	int fd;
 
 	memset(&opt, 0, sizeof(opt));
-	has_msi = true;
+	has_its = true;
 	strcpy(image + sizeof(image) - 7, "XXXXXX");
 	fd = mkstemp(image);
 	if (fd < 0 || ftruncate(fd, 1 << 20) < 0)
@@ -175,7 +174,7 @@ static void no_messages(void **state)
 	assert_int_equal(msix_cap(1), 0);
 	assert_int_equal(read_at(ECAM(1, 0x3d), 1), 1);
 	devices_finish(&m);
-	has_msi = false;
+	has_its = false;
 	assert_int_equal(start(3), 0);
 	assert_int_equal(msix_cap(1), 0);
 }
