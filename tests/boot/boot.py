@@ -394,20 +394,9 @@ def main():
                      (" ".join(unknown), " ".join(SCENARIOS)))
     guest.prepare()
     runner = Runner(os.path.abspath(args.program), args.timeout, args.qemu)
-    failures = 0
-    for name in args.scenario or SCENARIOS:
-        for i in range(args.repeat):
-            label = name if args.repeat == 1 else "%s %d/%d" % (name, i + 1, args.repeat)
-            start = time.monotonic()
-            try:
-                SCENARIOS[name](runner)
-                print("ok    %-20s %6.1f s" % (label, time.monotonic() - start), flush=True)
-            except (Failed, subprocess.TimeoutExpired, BrokenPipeError) as e:
-                failures += 1
-                print("FAIL  %-20s %6.1f s: %s" % (label, time.monotonic() - start, e), flush=True)
-    if failures:
-        print("%d failed" % failures)
-    sys.exit(1 if failures else 0)
+    names = [name if args.repeat == 1 else "%s %d/%d" % (name, i + 1, args.repeat)
+             for name in args.scenario or SCENARIOS for i in range(args.repeat)]
+    guest.run_scenarios(names, lambda name: SCENARIOS[name.split()[0]](runner))
 
 
 if __name__ == "__main__":

@@ -340,19 +340,12 @@ def main():
         parser.error("no such scenario: %s (there are: %s)" %
                      (" ".join(unknown), " ".join(SCENARIOS)))
     guest.prepare()
-    failures = 0
-    for name in args.scenario or SCENARIOS:
-        start = time.monotonic()
-        try:
-            with tempfile.TemporaryDirectory() as folder:
-                r = Runner(os.path.abspath(args.program), args.timeout, args.qemu, folder)
-                text = SCENARIOS[name](r)
-            print("ok    %-12s %6.1f s  %s" % (name, time.monotonic() - start, text or ""),
-                  flush=True)
-        except (Failed, BrokenPipeError) as e:
-            failures += 1
-            print("FAIL  %-12s %6.1f s: %s" % (name, time.monotonic() - start, e), flush=True)
-    sys.exit(1 if failures else 0)
+    def run(name):
+        with tempfile.TemporaryDirectory() as folder:
+            return SCENARIOS[name](Runner(os.path.abspath(args.program), args.timeout, args.qemu,
+                                          folder))
+
+    guest.run_scenarios(args.scenario or SCENARIOS, run)
 
 
 if __name__ == "__main__":

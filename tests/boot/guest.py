@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -159,3 +160,18 @@ class Guest:
     def power_off(self):
         self.send("poweroff -f\n")
         self.wait(0)
+
+
+def run_scenarios(labels, run):
+    """Calls run(label) for each, prints what it returns or raises, and ends the program."""
+    failures = 0
+    for label in labels:
+        start = time.monotonic()
+        try:
+            text = run(label)
+            print("ok    %-20s %6.1f s  %s" % (label, time.monotonic() - start, text or ""),
+                  flush=True)
+        except (Failed, subprocess.TimeoutExpired, BrokenPipeError) as e:
+            failures += 1
+            print("FAIL  %-20s %6.1f s  %s" % (label, time.monotonic() - start, e), flush=True)
+    sys.exit(1 if failures else 0)

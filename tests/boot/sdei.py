@@ -342,16 +342,7 @@ def main():
     args.program = os.path.abspath(args.program)
     if set(args.scenario) - {"handled", "keys"}:
         guest.prepare()
-    failures = 0
-    for name in args.scenario:
-        start = time.monotonic()
-        try:
-            text = SCENARIOS[name](args)
-            print("ok    %-12s %6.1f s: %s" % (name, time.monotonic() - start, text), flush=True)
-        except (Failed, BrokenPipeError) as e:
-            failures += 1
-            print("FAIL  %-12s %6.1f s: %s" % (name, time.monotonic() - start, e), flush=True)
-    sys.exit(1 if failures else 0)
+    guest.run_scenarios(args.scenario, lambda name: SCENARIOS[name](args))
 
 
 if __name__ == "__main__":
