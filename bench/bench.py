@@ -8,7 +8,9 @@ The loops of guests/bench run as the same image on both, alternating, three time
 counts, because this is a comparison of engines and not of a machine's moods. Ratios: above 1,
 Armature is faster. memory-bench and stage2-bench measure guest memory through the ABI and stage 2
 tables by themselves, for which QEMU has no like; vgic-bench measures the interrupt controller alone,
-with the sequences that other controllers are measured with. boot_bench.py adds the boot of the Debian kernel
+with the sequences that other controllers are measured with, and its ITS beside the figures to reach
+(its_bench.py). sdei-bench measures how long an SDEI event takes to its handler. boot_bench.py adds
+the boot of the Debian kernel
 (its ratio is time to time: below 1, Armature is faster).
 """
 import argparse
@@ -17,6 +19,8 @@ import os
 import re
 import subprocess
 import sys
+
+import its_bench
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -107,6 +111,15 @@ def gic(build):
     return res
 
 
+def sdei(build):
+    image = f'{build}/bench/sdei-guest.img'
+    if not os.path.exists(image):
+        print('bench: no aarch64-linux-gnu-gcc, so no guest for sdei-bench', file=sys.stderr)
+        return {}
+    return {f'sdei.{name}': (v, unit)
+            for name, v, unit in lines_of([f'{build}/bench/sdei-bench', image])}
+
+
 def boot(build, quick):
     cmd = [sys.executable, f'{HERE}/boot_bench.py', '--program', f'{build}/src/vmm/armature']
     if quick:
@@ -120,9 +133,10 @@ def main():
     p.add_argument('build')
     p.add_argument('--no-boot', action='store_true')
     p.add_argument('--quick', action='store_true', help='one round of everything')
-    p.add_argument('--only', choices=('loops', 'memory', 'gic', 'boot'), help='one part')
+    p.add_argument('--only', choices=('loops', 'memory', 'gic', 'its', 'sdei', 'boot'),
+                   help='one part')
     a = p.parse_args()
-    parts = {a.only} if a.only else {'loops', 'memory', 'gic', 'boot'}
+    parts = {a.only} if a.only else {'loops', 'memory', 'gic', 'its', 'sdei', 'boot'}
     if a.no_boot:
         parts -= {'boot'}
     res = {}
@@ -132,6 +146,10 @@ def main():
         res.update(memory(a.build))
     if 'gic' in parts:
         res.update(gic(a.build))
+    if 'its' in parts:
+        res.update(its_bench.its(a.build))
+    if 'sdei' in parts:
+        res.update(sdei(a.build))
     if 'boot' in parts:
         res.update(boot(a.build, a.quick))
     width = max(len(k) for k in res)

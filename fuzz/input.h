@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reading an input: each choice of a fuzz target takes the next bytes, and zeroes when there are no
- * more. One input at a time.
+ * more. One input at a time; each thread has one of its own.
  */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static struct {
+static _Thread_local struct {
 	const uint8_t *data;
 	size_t left;
 } in;

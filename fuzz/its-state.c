@@ -184,7 +184,9 @@ static bool makes_sense(unsigned n)
 	const uint64_t address = UINT64_C(0x0000ffffffff00ff);
 	uint64_t baser0 = reg(n, BASER0), v = 0;
 
-	if (box.hole_end || (reg(n, BASER1) & (VALID | address)) != (VALID | COLLS) ||
+	/* A third vCPU has no pending table, and yet may be a collection's target. */
+	if (box.hole_end || box.m.nr_cpus > 2 ||
+	    (reg(n, BASER1) & (VALID | address)) != (VALID | COLLS) ||
 	    (baser0 & (VALID | address)) != (VALID | DEVICES))
 		return false;
 	if ((baser0 & INDIRECT) &&

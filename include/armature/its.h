@@ -12,10 +12,13 @@
  * as in KVM when it has no memory. Memory of what was unmapped is used again, and given back when
  * the ITS is destroyed. LPIs take 20 bytes each, 1.2 MB for all that a GIC can have.
  *
- * Time. One call (a register access, am_its_run) handles a bounded amount of commands: all that
- * fit into a queue, unless they are of the kind that has to look at every interrupt. What is left
- * is continued by the guest's next access to a register of the ITS, as when it polls
- * GITS_CREADR, or by am_its_run.
+ * Time. One call (a register access, am_its_run) does a bounded amount of work for commands: 65,536
+ * simple ones, which is more than fit into a queue, or one that looks at everything that is mapped,
+ * whichever is more; some tens of milliseconds in max_bytes of events. What is left is continued by
+ * the guest's next access to a register of the ITS, as when it polls GITS_CREADR, or by am_its_run.
+ * Saving, resetting and clearing GITS_BASER<n>.Valid take as long as one such command, restoring as
+ * long as it takes to make what max_bytes can hold and to pass over 2^27 empty entries of tables;
+ * tables with more are refused (-EINVAL).
  *
  * All functions may be called from any thread, except where it says otherwise.
  */

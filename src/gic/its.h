@@ -241,6 +241,14 @@ int its_save(struct am_its *its);
 
 /* ---- its_restore.c ---- */
 
+/* A rule of restoring that user space, or the tables, broke; with @err 0 nothing comes of it here.
+ */
+static inline int its_bad(const char *what, uint64_t value, int err)
+{
+	AM_TRACE(its_restore_bad, what, (unsigned long long)value, err);
+	return err;
+}
+
 int its_restore(struct am_its *its);
 
 /* ---- its_cmd.c ---- */

@@ -98,7 +98,9 @@ static int reg_set(struct am_its *its, uint64_t offset, uint64_t value)
 
 	if (check_offset(offset))
 		return -EINVAL;
-	if (am_its_base(its) == AM_GIC_UNDEF || !row)
+	if (am_its_base(its) == AM_GIC_UNDEF)
+		return its_bad("a register before the ITS has its address", offset, -ENXIO);
+	if (!row)
 		return -ENXIO;
 	mask = row->widths & AM_REG_64 ? UINT64_MAX : UINT32_MAX;
 	if (row->user_set)

@@ -91,10 +91,15 @@ static void set_ctlr(const struct am_access *a, unsigned n, uint64_t value, uint
 	bool enable = value & CTLR_ENABLED;
 
 	am_lock(&its->lock);
-	if (enable && !is_enabled(its) && !can_enable(its))
+	if (enable && !is_enabled(its) && !can_enable(its)) {
 		enable = false;
-	else if (enable != is_enabled(its))
+		if (a->user)
+			its_bad("GITS_CTLR.Enabled before GITS_CBASER, GITS_BASER0 and GITS_BASER1 "
+				"are valid: ignored",
+				value, 0);
+	} else if (enable != is_enabled(its)) {
 		AM_TRACE(its_enable, its->number, enable);
+	}
 	atomic_store_explicit(&its->enabled, enable, memory_order_release);
 	if (!enable)
 		its_forget(its);
@@ -112,8 +117,7 @@ static int user_set_iidr(const struct am_access *a, unsigned n, uint64_t value, 
 {
 	if (!am_bits(value, 15, 12))
 		return 0;
-	AM_TRACE(its_restore_bad, "GITS_IIDR", (unsigned long long)value, -EINVAL);
-	return -EINVAL;
+	return its_bad("GITS_IIDR: tables of another revision than 0", value, -EINVAL);
 }
 
 static uint64_t get_typer(const struct am_access *a, unsigned n)
@@ -130,6 +134,13 @@ static uint64_t get_cbaser(const struct am_access *a, unsigned n)
 	return atomic_load_explicit(&its->cbaser, memory_order_relaxed);
 }
 
+/* User space writes to a register that does not change while the ITS is enabled. */
+static void say_enabled(const struct am_access *a, const char *what, uint64_t value)
+{
+	if (a->user)
+		its_bad(what, value, 0);
+}
+
 /* The queue is empty then, whatever is written. */
 static void set_cbaser(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)
 {
@@ -140,8 +151,14 @@ static void set_cbaser(const struct am_access *a, unsigned n, uint64_t value, ui
 	if (!is_enabled(its)) {
 		old = atomic_load_explicit(&its->cbaser, memory_order_relaxed);
 		value = sanitise(((old & ~mask) | value) & ~AM_MASK(15, 12));
+		if (a->user && (atomic_load_explicit(&its->creadr, memory_order_relaxed) |
+				atomic_load_explicit(&its->cwriter, memory_order_relaxed)))
+			its_bad("GITS_CBASER after GITS_CREADR or GITS_CWRITER: they are 0 again",
+				value, 0);
 		atomic_store_explicit(&its->cbaser, value, memory_order_relaxed);
 		empty_queue(its);
+	} else {
+		say_enabled(a, "GITS_CBASER after GITS_CTLR.Enabled: ignored", value);
 	}
 	am_unlock(&its->lock);
 }
@@ -163,6 +180,9 @@ static void set_cwriter(const struct am_access *a, unsigned n, uint64_t value, u
 	value = ((old & ~mask) | value) & COMMAND_OFFSET;
 	if (value < queue_bytes(its))
 		atomic_store_explicit(&its->cwriter, (uint32_t)value, memory_order_release);
+	else if (a->user)
+		its_bad("GITS_CWRITER beyond the queue, ignored: GITS_CBASER comes before", value,
+			0);
 	am_unlock(&its->lock);
 	its_process(its);
 }
@@ -183,25 +203,26 @@ static int user_set_creadr(const struct am_access *a, unsigned n, uint64_t value
 	am_lock(&its->lock);
 	value &= COMMAND_OFFSET;
 	if (is_enabled(its))
-		err = -EBUSY;
+		err = its_bad("GITS_CREADR after GITS_CTLR.Enabled", value, -EBUSY);
 	else if (value >= queue_bytes(its))
-		err = -EINVAL;
+		err = its_bad("GITS_CREADR beyond the queue: GITS_CBASER comes before", value,
+			      -EINVAL);
 	else
 		atomic_store_explicit(&its->creadr, (uint32_t)value, memory_order_release);
 	am_unlock(&its->lock);
-	if (err)
-		AM_TRACE(its_restore_bad, "GITS_CREADR", (unsigned long long)value, err);
 	return err;
 }
 
 /* ---- tables ---- */
 
-static void set_baser(struct am_its *its, unsigned n, uint64_t value, uint64_t mask)
+static void set_baser(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)
 {
+	struct am_its *its = a->dev;
 	uint64_t old, fixed = n == ITS_DEVICES ? BASER0_FIXED : BASER1_FIXED;
 
 	am_lock(&its->lock);
 	if (is_enabled(its)) {
+		say_enabled(a, "GITS_BASER<n> after GITS_CTLR.Enabled: ignored", value);
 		am_unlock(&its->lock);
 		return;
 	}
@@ -227,7 +248,7 @@ static uint64_t get_baser0(const struct am_access *a, unsigned n)
 
 static void set_baser0(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)
 {
-	set_baser(a->dev, ITS_DEVICES, value, mask);
+	set_baser(a, ITS_DEVICES, value, mask);
 }
 
 static uint64_t get_baser1(const struct am_access *a, unsigned n)
@@ -237,7 +258,7 @@ static uint64_t get_baser1(const struct am_access *a, unsigned n)
 
 static void set_baser1(const struct am_access *a, unsigned n, uint64_t value, uint64_t mask)
 {
-	set_baser(a->dev, ITS_COLLECTIONS, value, mask);
+	set_baser(a, ITS_COLLECTIONS, value, mask);
 }
 
 /* The table's addresses stay, as in KVM; at creation there are none. */

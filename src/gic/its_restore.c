@@ -64,12 +64,6 @@ struct walk {
 	int (*each)(struct walk *w, uint32_t id, uint64_t entry);
 };
 
-static int bad(const char *what, uint64_t value, int err)
-{
-	AM_TRACE(its_restore_bad, what, (unsigned long long)value, err);
-	return err;
-}
-
 /*
  * Entries from @index on that are empty, as far as they have been read, eight at a time: a table
  * may be nothing else.
@@ -103,14 +97,15 @@ static int walk_table(struct walk *w, uint64_t table, uint64_t nr)
 		int next;
 
 		if (!buffer_get(&b, table, index, nr, &entry))
-			return bad("entry is not in memory", table + index * ITS_ENTRY, -EFAULT);
+			return its_bad("entry is not in memory", table + index * ITS_ENTRY,
+				       -EFAULT);
 		if (w->mask && !(entry & w->mask)) {
 			unsigned n = buffer_empty(&b, index, w->mask);
 
 			index += n;
 			w->its->work += n;
 			if (w->its->work > MAX_EMPTY)
-				return bad("tables are mostly empty", w->its->work, -EINVAL);
+				return its_bad("tables are mostly empty", w->its->work, -EINVAL);
 			continue;
 		}
 		next = w->each(w, w->first + (uint32_t)index, entry);
@@ -131,16 +126,16 @@ static int each_ite(struct walk *w, uint32_t event, uint64_t entry)
 	int err;
 
 	if (intid < GIC_FIRST_LPI)
-		return bad("event's INTID is no LPI", entry, -EINVAL);
+		return its_bad("event's INTID is no LPI", entry, -EINVAL);
 	if (event + next >= 1u << bits)
-		return bad("event's successor is beyond the ITT", entry, -EINVAL);
+		return its_bad("event's successor is beyond the ITT", entry, -EINVAL);
 	if (!its_coll(w->its, icid))
-		return bad("event's collection is not there", entry, -EINVAL);
+		return its_bad("event's collection is not there", entry, -EINVAL);
 	if (!its_event_fits(w->its, w->dev, event))
-		return bad("ITT is not in memory", w->dev->itt, -EINVAL);
+		return its_bad("ITT is not in memory", w->dev->itt, -EINVAL);
 	err = its_event_map(w->its, w->dev, event, intid, icid);
 	if (err)
-		return bad("LPI's configuration or pending state", intid, err);
+		return its_bad("LPI's configuration or pending state", intid, err);
 	return (int)next;
 }
 
@@ -154,14 +149,14 @@ static int each_dte(struct walk *w, uint32_t id, uint64_t entry)
 	int err;
 
 	if (bits > ITS_ID_BITS)
-		return bad("device has too many bits of EventID", entry, -EINVAL);
+		return its_bad("device has too many bits of EventID", entry, -EINVAL);
 	if (!its_entry(w->its, ITS_DEVICES, id, &at))
-		return bad("device has no place in the table", id, -EINVAL);
+		return its_bad("device has no place in the table", id, -EINVAL);
 	if (its_device(w->its, id))
 		its_device_unmap(w->its, id);
 	err = its_device_map(w->its, id, bits, itt);
 	if (err)
-		return bad("no memory for device", id, err);
+		return its_bad("no memory for device", id, err);
 	events.dev = its_device(w->its, id);
 	err = walk_table(&events, itt, UINT64_C(1) << bits);
 	return err < 0 ? err : (int)am_bits(entry, 62, 49);
@@ -204,13 +199,16 @@ static int each_cte(struct walk *w, uint32_t index, uint64_t entry)
 	if (!am_bit(entry, 63))
 		return 0;
 	if (cpu != UINT32_MAX && !gic_cpu_get(w->its->gic, cpu))
-		return bad("collection's vCPU is not there", entry, -EINVAL);
+		return its_bad("collection's vCPU is not there", entry, -EINVAL);
+	if (cpu != UINT32_MAX && !gic_pending_address(gic_cpu_get(w->its->gic, cpu)))
+		its_bad("GICR_PENDBASER of a collection's vCPU has no address yet: it comes before",
+			entry, 0);
 	if (its_coll(w->its, icid))
-		return bad("collection is there already", entry, -EEXIST);
+		return its_bad("collection is there already", entry, -EEXIST);
 	if (!its_entry(w->its, ITS_COLLECTIONS, icid, &at))
-		return bad("collection has no place in the table", entry, -EINVAL);
+		return its_bad("collection has no place in the table", entry, -EINVAL);
 	err = its_coll_create(w->its, icid, cpu == UINT32_MAX ? ITS_NO_CPU : cpu);
-	return err ? bad("no memory for collection", icid, err) : 1;
+	return err ? its_bad("no memory for collection", icid, err) : 1;
 }
 
 static int restore_collections(struct am_its *its)
@@ -225,18 +223,32 @@ static int restore_collections(struct am_its *its)
 	return err < 0 ? err : 0;
 }
 
-/* What is allowed, but cannot be meant: the order of a restore is KVM's documented one. */
+/*
+ * What is allowed, but cannot be meant: the order of a restore is KVM's documented one, in which
+ * the GIC with its redistributors comes before.
+ */
 static void check_order(struct am_its *its)
 {
+	bool any = false;
+
 	if (atomic_load_explicit(&its->enabled, memory_order_relaxed))
-		bad("the ITS is enabled before its tables are restored", its->number, 0);
+		its_bad("GITS_CTLR.Enabled before the tables: it comes after them", its->number, 0);
 	for (unsigned n = 0; n < 2; n++)
 		if (!(its_baser(its, n) & BASER_VALID))
-			bad(n == ITS_DEVICES ? "GITS_BASER0 is not valid: no devices"
-					     : "GITS_BASER1 is not valid: no collections",
-			    its_baser(its, n), 0);
+			its_bad(n == ITS_DEVICES ? "GITS_BASER0 is not valid: no devices"
+						 : "GITS_BASER1 is not valid: no collections",
+				its_baser(its, n), 0);
+	if (its_next_device(its, 0) < ITS_NR_IDS)
+		its_bad("devices are mapped already: the ITS is to be new, or reset", its->number,
+			0);
 	if (!(atomic_load(&its->gic->propbaser) & AM_MASK(51, 12)))
-		bad("GICR_PROPBASER has no address yet", its->number, 0);
+		its_bad("GICR_PROPBASER has no address yet: it comes before", its->number, 0);
+	for (unsigned n = 0; n < am_gic_nr_vcpus(its->gic); n++)
+		any |= atomic_load_explicit(&gic_cpu_nth(its->gic, n)->lpis, memory_order_relaxed);
+	if (!any)
+		its_bad("GICR_CTLR.EnableLPIs is set nowhere yet: set after the tables it reads "
+			"pending tables that are empty then",
+			its->number, 0);
 }
 
 int its_restore(struct am_its *its)

@@ -6,19 +6,9 @@
 #include "base/cstring.h"
 #include "gic/hot.h"
 
-static unsigned lpi_target(const struct gic_irq *irq)
-{
-	return atomic_load_explicit(&irq->route, memory_order_relaxed);
-}
-
 static uint64_t config_address(const struct am_gic *gic)
 {
 	return atomic_load(&gic->propbaser) & AM_MASK(51, 12);
-}
-
-static uint64_t pending_address(const struct gic_cpu *cpu)
-{
-	return atomic_load(&cpu->pendbaser) & AM_MASK(51, 16);
 }
 
 static bool lpi_read(struct gic_lpis *lpis, uint64_t ipa, void *buf, size_t len)
@@ -69,25 +59,10 @@ void gic_lpis_destroy(struct am_gic *gic)
 
 /* ---- mapping ---- */
 
-/*
- * As in KVM, an LPI that waits to be taken outlives its last event: it is still taken, and an event
- * that maps it meanwhile finds it as it is.
- */
-static bool lpi_waits(unsigned flags)
-{
-	return (flags & (GIC_LATCH | GIC_ENABLED)) == (GIC_LATCH | GIC_ENABLED);
-}
-
 static struct gic_lpi_chunk *chunk_of(struct gic_lpis *lpis, unsigned intid)
 {
 	return atomic_load_explicit(&lpis->chunk[(intid - GIC_FIRST_LPI) / GIC_LPI_CHUNK],
 				    memory_order_relaxed);
-}
-
-/* Mapped, or waiting. [lpis->lock] */
-static bool lpi_exists(const struct gic_lpi_chunk *c, unsigned i)
-{
-	return c->refs[i] || lpi_waits(gic_irq_flags(&c->block[i / 32].irq[i % 32]));
 }
 
 /* [lpis->lock] */
@@ -146,7 +121,7 @@ static int lpi_bytes(struct am_gic *gic, uint32_t intid, const struct gic_cpu *t
 	*pending = 0;
 	if (!lpi_read(lpis, config_address(gic) + intid - GIC_FIRST_LPI, config, 1))
 		return -EFAULT;
-	return to && !lpi_read(lpis, pending_address(to) + intid / 8, pending, 1) ? -EFAULT : 0;
+	return to && !lpi_read(lpis, gic_pending_address(to) + intid / 8, pending, 1) ? -EFAULT : 0;
 }
 
 int gic_lpi_check_far(struct am_gic *gic, uint32_t intid, const struct gic_cpu *to)
@@ -168,7 +143,7 @@ static int lpi_begin(struct am_gic *gic, struct gic_lpis *lpis, struct gic_irq *
 		return err;
 	if (to) {
 		if (pending & bit) {
-			uint64_t at = pending_address(to) + irq->intid / 8;
+			uint64_t at = gic_pending_address(to) + irq->intid / 8;
 
 			set |= GIC_LATCH;
 			pending ^= bit;
@@ -197,7 +172,7 @@ int gic_lpi_map(struct am_gic *gic, unsigned intid, struct gic_cpu *to)
 	c = chunk_make(gic, lpis, n / GIC_LPI_CHUNK);
 	if (c && c->refs[i] != GIC_LPI_MAX_REFS) {
 		err = 0;
-		if (!lpi_exists(c, i))
+		if (!gic_lpi_exists(c, i))
 			err = lpi_begin(gic, lpis, &c->block[i / 32].irq[i % 32], to);
 		if (!err)
 			c->refs[i]++;
@@ -211,7 +186,7 @@ static void lpi_end(struct am_gic *gic, struct gic_irq *irq)
 {
 	struct gic_cpu *cpu = gic_irq_lock(gic, irq);
 
-	if (cpu == &gic->limbo || !lpi_waits(gic_irq_flags(irq)) ||
+	if (cpu == &gic->limbo || !gic_lpi_waits(gic_irq_flags(irq)) ||
 	    !atomic_load_explicit(&gic->enabled, memory_order_relaxed)) {
 		gic_irq_change(cpu, irq, 0, 0xff);
 		gic_cpu_update(cpu);
@@ -241,10 +216,11 @@ void gic_lpi_move(struct am_gic *gic, unsigned intid, struct gic_cpu *to)
 	struct gic_lpis *lpis = gic_lpis_get(gic);
 	struct gic_irq *irq = gic_lpi_irq(gic, intid);
 
-	if (!irq)
+	/* Often it is there: other events of a collection that moves map it as well. */
+	if (!irq || gic_lpi_target(irq) == to->id)
 		return;
 	am_lock(&lpis->lock);
-	if (lpi_target(irq) != to->id)
+	if (gic_lpi_target(irq) != to->id)
 		gic_irq_move(gic, irq, to, to->id);
 	am_unlock(&lpis->lock);
 }
@@ -260,7 +236,7 @@ void gic_lpi_clear(struct am_gic *gic, unsigned intid)
 /* An LPI without events that waits no more is gone. The lock is held. [lpis->lock] */
 static void lpi_forget(struct gic_cpu *cpu, const struct gic_lpi_chunk *c, struct gic_irq *irq)
 {
-	if (!c->refs[irq->intid % GIC_LPI_CHUNK] && !lpi_waits(gic_irq_flags(irq)))
+	if (!c->refs[irq->intid % GIC_LPI_CHUNK] && !gic_lpi_waits(gic_irq_flags(irq)))
 		gic_irq_change(cpu, irq, 0, 0xff);
 }
 
@@ -320,7 +296,7 @@ static void chunk_walk(struct am_gic *gic, struct gic_lpi_chunk *c, unsigned tar
 	for (unsigned i = 0; i < n; i++) {
 		struct gic_irq *irq = &c->block[i / 32].irq[i % 32];
 
-		if (!lpi_exists(c, i) || lpi_target(irq) != target)
+		if (!gic_lpi_exists(c, i) || gic_lpi_target(irq) != target)
 			continue;
 		if (!held || !gic_irq_lives_at(irq, held)) {
 			if (held) {
@@ -357,11 +333,6 @@ static void each_unlatch(struct gic_cpu *home, struct gic_irq *irq, const struct
 	gic_irq_change(home, irq, 0, GIC_LATCH);
 }
 
-static struct gic_lpi_chunk *chunk_get(struct gic_lpis *lpis, unsigned i)
-{
-	return atomic_load_explicit(&lpis->chunk[i], memory_order_relaxed);
-}
-
 unsigned gic_lpi_invalidate_all(struct am_gic *gic, struct gic_cpu *cpu)
 {
 	struct walk w = {.each = each_configure};
@@ -369,7 +340,7 @@ unsigned gic_lpi_invalidate_all(struct am_gic *gic, struct gic_cpu *cpu)
 	unsigned n, work = GIC_NR_LPI_CHUNKS;
 
 	for (unsigned i = 0; i < GIC_NR_LPI_CHUNKS; i++) {
-		struct gic_lpi_chunk *c = chunk_get(lpis, i);
+		struct gic_lpi_chunk *c = gic_lpi_chunk_get(lpis, i);
 		uint64_t at = config_address(gic) + i * GIC_LPI_CHUNK;
 
 		if (!c)
@@ -389,7 +360,7 @@ unsigned gic_lpi_move_all(struct am_gic *gic, struct gic_cpu *from, struct gic_c
 	unsigned work = GIC_NR_LPI_CHUNKS;
 
 	for (unsigned n = 0; n < GIC_NR_LPI_CHUNKS; n++) {
-		struct gic_lpi_chunk *c = chunk_get(lpis, n);
+		struct gic_lpi_chunk *c = gic_lpi_chunk_get(lpis, n);
 
 		if (!c)
 			continue;
@@ -397,7 +368,7 @@ unsigned gic_lpi_move_all(struct am_gic *gic, struct gic_cpu *from, struct gic_c
 		for (unsigned i = 0; i < GIC_LPI_CHUNK; i++) {
 			struct gic_irq *irq = &c->block[i / 32].irq[i % 32];
 
-			if (!lpi_exists(c, i) || lpi_target(irq) != from->id)
+			if (!gic_lpi_exists(c, i) || gic_lpi_target(irq) != from->id)
 				continue;
 			gic_irq_move(gic, irq, to, to->id);
 			work += 64;
@@ -416,8 +387,8 @@ static void lpi_load_pending(struct gic_lpis *lpis, struct gic_cpu *cpu)
 	unsigned n;
 
 	for (unsigned i = 0; i < GIC_NR_LPI_CHUNKS && all; i++) {
-		struct gic_lpi_chunk *c = chunk_get(lpis, i);
-		uint64_t at = pending_address(cpu) + (GIC_FIRST_LPI + i * GIC_LPI_CHUNK) / 8;
+		struct gic_lpi_chunk *c = gic_lpi_chunk_get(lpis, i);
+		uint64_t at = gic_pending_address(cpu) + (GIC_FIRST_LPI + i * GIC_LPI_CHUNK) / 8;
 
 		if (!c)
 			continue;
@@ -431,8 +402,9 @@ static void lpi_drop_pending(struct gic_lpis *lpis, struct gic_cpu *cpu)
 	struct walk w = {.each = each_unlatch};
 
 	for (unsigned i = 0; i < GIC_NR_LPI_CHUNKS; i++)
-		if (chunk_get(lpis, i))
-			chunk_walk(cpu->gic, chunk_get(lpis, i), cpu->id, &w, GIC_LPI_CHUNK);
+		if (gic_lpi_chunk_get(lpis, i))
+			chunk_walk(cpu->gic, gic_lpi_chunk_get(lpis, i), cpu->id, &w,
+				   GIC_LPI_CHUNK);
 }
 
 void gic_lpi_enable(struct gic_cpu *cpu, bool enable)
@@ -455,108 +427,4 @@ void gic_lpi_enable(struct gic_cpu *cpu, bool enable)
 	}
 	am_unlock(&lpis->lock);
 	AM_TRACE(its_enable_lpis, cpu->id, enable);
-}
-
-/* ---- saving ---- */
-
-enum {
-	SAVE_SLOTS = 32,
-	SAVE_CHUNKS = 4, /* at once */
-	SAVE_BYTES = SAVE_CHUNKS * GIC_LPI_CHUNK / 8,
-};
-
-/* The parts of some targets' pending tables that have some LPIs: which are there, and latched. */
-struct save {
-	unsigned used;
-	uint8_t slot_of[AM_GIC_MAX_VCPUS]; /* plus 1; 0: none */
-	uint16_t target[SAVE_SLOTS];
-	uint8_t mapped[SAVE_SLOTS][SAVE_BYTES], latched[SAVE_SLOTS][SAVE_BYTES];
-};
-
-/* Bytes that change are written, and nothing is if the guest has put its table where none can be.
- */
-static void slot_write(struct gic_lpis *lpis, const struct gic_cpu *cpu, unsigned chunk,
-		       const uint8_t *mapped, const uint8_t *latched)
-{
-	uint64_t at = pending_address(cpu) + (GIC_FIRST_LPI + chunk * GIC_LPI_CHUNK) / 8;
-	unsigned first = SAVE_BYTES, end = 0;
-	uint8_t bytes[SAVE_BYTES];
-
-	if (!lpi_read(lpis, at, bytes, SAVE_BYTES)) {
-		AM_TRACE(its_save_skip, "pending table", cpu->id, (unsigned long long)at);
-		return;
-	}
-	for (unsigned i = 0; i < SAVE_BYTES; i++) {
-		uint8_t byte = (uint8_t)((bytes[i] & ~mapped[i]) | latched[i]);
-
-		if (byte == bytes[i])
-			continue;
-		bytes[i] = byte;
-		first = first < i ? first : i;
-		end = i + 1;
-	}
-	if (end && !lpis->ops.write(lpis->opaque, at + first, bytes + first, end - first))
-		AM_TRACE(its_save_skip, "pending table", cpu->id, (unsigned long long)at);
-}
-
-static void save_flush(struct am_gic *gic, struct gic_lpis *lpis, struct save *s, unsigned chunk)
-{
-	for (unsigned i = 0; i < s->used; i++) {
-		slot_write(lpis, gic->cpus[s->target[i]], chunk, s->mapped[i], s->latched[i]);
-		s->slot_of[s->target[i]] = 0;
-	}
-	s->used = 0;
-}
-
-/* @first is the first chunk of those that are saved together. */
-static unsigned save_slot(struct am_gic *gic, struct gic_lpis *lpis, struct save *s, unsigned first,
-			  unsigned target)
-{
-	if (s->used == SAVE_SLOTS)
-		save_flush(gic, lpis, s, first);
-	s->target[s->used] = (uint16_t)target;
-	memset(s->mapped[s->used], 0, SAVE_BYTES);
-	memset(s->latched[s->used], 0, SAVE_BYTES);
-	s->slot_of[target] = (uint8_t)(s->used + 1);
-	return s->used++;
-}
-
-static void save_chunk(struct am_gic *gic, struct gic_lpis *lpis, struct save *s, unsigned chunk)
-{
-	struct gic_lpi_chunk *c = chunk_get(lpis, chunk);
-	unsigned first = chunk / SAVE_CHUNKS * SAVE_CHUNKS;
-	unsigned byte = (chunk - first) * (GIC_LPI_CHUNK / 8);
-
-	for (unsigned i = 0; c && i < GIC_LPI_CHUNK; i++) {
-		struct gic_irq *irq = &c->block[i / 32].irq[i % 32];
-		unsigned target = lpi_target(irq), slot;
-		uint8_t bit = (uint8_t)(1u << i % 8);
-
-		if (!lpi_exists(c, i) || target >= AM_GIC_MAX_VCPUS)
-			continue;
-		slot = s->slot_of[target];
-		slot = am_likely(slot) ? slot - 1 : save_slot(gic, lpis, s, first, target);
-		s->mapped[slot][byte + i / 8] |= bit;
-		if (gic_irq_flags(irq) & GIC_LATCH)
-			s->latched[slot][byte + i / 8] |= bit;
-	}
-}
-
-int gic_lpi_save_pending(struct am_gic *gic)
-{
-	struct gic_lpis *lpis = gic_lpis_get(gic);
-	struct save s;
-
-	if (!lpis)
-		return 0;
-	s.used = 0;
-	memset(s.slot_of, 0, sizeof(s.slot_of));
-	am_lock(&lpis->lock);
-	for (unsigned i = 0; i < GIC_NR_LPI_CHUNKS; i++) {
-		save_chunk(gic, lpis, &s, i);
-		if (i % SAVE_CHUNKS == SAVE_CHUNKS - 1)
-			save_flush(gic, lpis, &s, i - i % SAVE_CHUNKS);
-	}
-	am_unlock(&lpis->lock);
-	return 0;
 }

@@ -63,6 +63,37 @@ static inline struct gic_irq *gic_lpi_irq(const struct am_gic *gic, unsigned int
 	return c ? &c->block[n % GIC_LPI_CHUNK / 32].irq[n % 32] : NULL;
 }
 
+static inline struct gic_lpi_chunk *gic_lpi_chunk_get(struct gic_lpis *lpis, unsigned i)
+{
+	return atomic_load_explicit(&lpis->chunk[i], memory_order_relaxed);
+}
+
+/* A vCPU's number, or GIC_LIMBO. */
+static inline unsigned gic_lpi_target(const struct gic_irq *irq)
+{
+	return atomic_load_explicit(&irq->route, memory_order_relaxed);
+}
+
+/*
+ * As in KVM, an LPI that waits to be taken outlives its last event: it is still taken, and an event
+ * that maps it meanwhile finds it as it is.
+ */
+static inline bool gic_lpi_waits(unsigned flags)
+{
+	return (flags & (GIC_LATCH | GIC_ENABLED)) == (GIC_LATCH | GIC_ENABLED);
+}
+
+/* Mapped, or waiting. [lpis->lock] */
+static inline bool gic_lpi_exists(const struct gic_lpi_chunk *c, unsigned i)
+{
+	return c->refs[i] || gic_lpi_waits(gic_irq_flags(&c->block[i / 32].irq[i % 32]));
+}
+
+static inline uint64_t gic_pending_address(const struct gic_cpu *cpu)
+{
+	return atomic_load(&cpu->pendbaser) & AM_MASK(51, 16);
+}
+
 /* 0 or -ENOMEM. The first time, this is where LPIs begin to exist. */
 int gic_lpis_create(struct am_gic *gic, const struct am_its_ops *ops, void *opaque);
 void gic_lpis_destroy(struct am_gic *gic);
@@ -92,7 +123,7 @@ unsigned gic_lpi_move_all(struct am_gic *gic, struct gic_cpu *from, struct gic_c
 /* GICR_CTLR.EnableLPIs. */
 void gic_lpi_enable(struct gic_cpu *cpu, bool enable);
 
-/* Writes the latches into the pending tables of the LPIs' targets. */
+/* lpi_save.c: writes the latches into the pending tables of the LPIs' targets. */
 int gic_lpi_save_pending(struct am_gic *gic);
 
 /* its.c: the redistributors' registers changed in a way that empties KVM's translation caches. */

@@ -46,6 +46,7 @@ static bool box_mem_read(void *opaque, uint64_t ipa, void *buf, size_t len)
 
 	if (!there(b, ipa, len, RAM + RAM_SIZE))
 		return false;
+	b->bytes_read += len;
 	memcpy(buf, b->ram + (ipa - RAM), len);
 	return true;
 }

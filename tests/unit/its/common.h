@@ -69,6 +69,7 @@ struct box {
 	int fail_in;	   /* the n-th allocation from now fails; 0: none */
 	unsigned char *ram;
 	atomic_ulong writes;	 /* calls of the write callback */
+	atomic_ulong bytes_read; /* by the read callback */
 	uint64_t hole, hole_end; /* guest memory that is gone */
 	uint32_t cwriter;
 };
