@@ -7,10 +7,6 @@
 #include "kvm/file.h"
 #include "vm/vm.h"
 
-/*
- * KVM makes an ITS also where there is no GICv3 yet (it can do nothing before there is one); here
- * that is -ENODEV.
- */
 static long publish(struct vm *vm, int fd, struct am_its *its)
 {
 	struct kvm_file *f = kvm_file_create(&kvm_its_ops, vm);

@@ -111,7 +111,7 @@ long kvm_check_extension(struct vm *vm, uint64_t cap)
 	case KVM_CAP_MSI_DEVID:
 		if (!vm)
 			return -EINVAL;
-		return vm_gic(vm) && am_gic_has_its(vm_gic(vm));
+		return vm_has_its(vm);
 	}
 	for (unsigned n = 0; n < AM_ARRAY_SIZE(present); n++) {
 		if (present[n] == cap)

@@ -91,6 +91,7 @@ static void vm_destroy(struct vm *vm)
 	/* The thread of the eventfds uses the GIC, the GIC wakes vCPUs: in this order. */
 	vm_irqs_finish(vm);
 	am_gic_destroy(gic);
+	am_gic_destroy(vm->early_gic);
 	for (unsigned n = 0; n < nr; n++)
 		vcpu_destroy(vm_vcpu_nth(vm, n));
 	for (unsigned n = 0; n < VM_MAX_VCPUS; n++)
@@ -335,10 +336,15 @@ int vm_gic_ready(struct vm *vm)
 	return err;
 }
 
-int vm_create_gic(struct vm *vm, unsigned version)
+static unsigned gic_max_vcpus(unsigned version)
 {
-	struct am_gic_config config = {
-	    .max_vcpus = version == 2 ? AM_GIC_V2_MAX_VCPUS : VM_MAX_VCPUS,
+	return version == 2 ? AM_GIC_V2_MAX_VCPUS : VM_MAX_VCPUS;
+}
+
+static int create_gic(struct vm *vm, unsigned version, struct am_gic **gic)
+{
+	const struct am_gic_config config = {
+	    .max_vcpus = gic_max_vcpus(version),
 	    .ipa_bits = vm->ipa_bits,
 	    .ops = {.irq_line_changed = vm_irq_line_changed,
 		    .alloc = gic_alloc,
@@ -348,24 +354,37 @@ int vm_create_gic(struct vm *vm, unsigned version)
 	    .opaque = vm,
 	    .version = version,
 	};
-	struct am_gic *gic = NULL;
-	int err;
 
-	if (atomic_load(&vm->nr_vcpus) > config.max_vcpus)
+	return am_gic_create(&config, gic);
+}
+
+int vm_create_gic(struct vm *vm, unsigned version)
+{
+	bool early = version == 3 && vm->early_gic;
+	struct am_gic *gic = vm->early_gic;
+	int err = 0;
+
+	if (atomic_load(&vm->nr_vcpus) > gic_max_vcpus(version))
 		return -E2BIG;
-	err = am_gic_create(&config, &gic);
+	if (!early)
+		err = create_gic(vm, version, &gic);
 	if (err)
 		return err;
 	for (unsigned n = 0; n < atomic_load(&vm->nr_vcpus) && !err; n++) {
 		struct vcpu *v = vm_vcpu_nth(vm, n);
 
 		err = am_gic_add_vcpu(gic, v->id, v->cpu->sr[SR_MPIDR_EL1]);
+		if (early && err == -EEXIST) /* an earlier try got that far */
+			err = 0;
 	}
 	if (err) {
-		am_gic_destroy(gic);
+		if (!early)
+			am_gic_destroy(gic);
 		return err;
 	}
-	atomic_store(&vm->max_vcpus, config.max_vcpus);
+	if (early)
+		vm->early_gic = NULL;
+	atomic_store(&vm->max_vcpus, gic_max_vcpus(version));
 	atomic_store_explicit(&vm->gic, gic, memory_order_release);
 	return 0;
 }
@@ -389,5 +408,23 @@ int vm_create_its(struct vm *vm, struct am_its **its)
 	const struct am_its_config config = {
 	    .ops = {its_read, its_write}, .opaque = vm, .bus = vm->bus};
 
-	return vm_gic(vm) ? am_its_create(vm_gic(vm), &config, its) : -ENODEV;
+	struct am_gic *gic = vm_gic(vm);
+	int err = 0;
+
+	/* As in KVM it may come first: then the GICv3 that it belongs to is made, and kept back. */
+	if (!gic && !vm->early_gic)
+		err = create_gic(vm, 3, &vm->early_gic);
+	return err ? err : am_its_create(gic ? gic : vm->early_gic, &config, its);
+}
+
+bool vm_has_its(struct vm *vm)
+{
+	struct am_gic *gic;
+	bool has;
+
+	pthread_mutex_lock(&vm->lock);
+	gic = vm_gic(vm) ? vm_gic(vm) : vm->early_gic;
+	has = gic && am_gic_has_its(gic);
+	pthread_mutex_unlock(&vm->lock);
+	return has;
 }

@@ -107,6 +107,7 @@ struct vm {
 	struct cpu_cluster *cluster;
 	struct am_bus *bus;
 	_Atomic(struct am_gic *) gic; /* NULL: user space has the interrupt controller */
+	struct am_gic *early_gic;     /* of ITSes that were made before a GICv3; under lock */
 	struct timer_offsets timers;
 	atomic_uint timer_ppi[VM_NR_TIMER_PPIS];
 	atomic_bool offsets_fixed; /* user space set them: creating vCPUs does not */
@@ -226,9 +227,14 @@ struct am_gic *vm_gic(struct vm *vm);
 int vm_gic_ready(struct vm *vm);
 int vm_gic_ready_locked(struct vm *vm);
 
-/* An ITS for the VM's GICv3; it lives as long as the VM. Under vm.lock. */
+/*
+ * An ITS for the VM's GICv3, or the one that it is going to have; it lives as long as the VM.
+ * -ENODEV: the VM has a GICv2. Under vm.lock.
+ */
 struct am_its;
 int vm_create_its(struct vm *vm, struct am_its **its);
+/* Takes vm.lock. */
+bool vm_has_its(struct vm *vm);
 
 /* ---- vCPU (vcpu.c) ---- */
 

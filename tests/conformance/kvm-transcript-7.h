@@ -279,8 +279,60 @@ static void r_vcpu_state(void)
 	}
 }
 
+/* An ITS that is there before its GIC. */
+static void r_early(void)
+{
+	struct vm v;
+	u64 x = 0;
+	for (int n = 0; n < 2; n++) {
+		rec(n ? "its before a vgic and vcpus:" : "its before a vgic:");
+		vm_new(&v, 0, n ? 0 : 2);
+		v.its = mkdev(v.fd, KVM_DEV_TYPE_ARM_VGIC_ITS);
+		rec("  create = %s", v.its < 0 ? errname(errno) : "ok");
+		int second = mkdev(v.fd, KVM_DEV_TYPE_ARM_VGIC_ITS);
+		rec("  a second = %s", second < 0 ? errname(errno) : "ok");
+		rec("  cap msi_devid %d", ioctl(v.fd, KVM_CHECK_EXTENSION, KVM_CAP_MSI_DEVID));
+		its_all(&v);
+		rec("  addr = %s", res(set_u64(v.its, G_ADDR, KVM_VGIC_ITS_ADDR_TYPE, GITS)));
+		rec("  addr again = %s", res(set_u64(v.its, G_ADDR, KVM_VGIC_ITS_ADDR_TYPE, GITS)));
+		rec("  second addr = %s", res(set_u64(second, G_ADDR, KVM_VGIC_ITS_ADDR_TYPE, 0x21000000)));
+		rec("  init = %s", res(SET(v.its, G_CTRL, 0, NULL)));
+		its_wr(&v, "CBASER", 0x80, CBASER);
+		its_wr(&v, "BASER0", 0x100, BASER_DEV);
+		its_wr(&v, "BASER1", 0x108, BASER_COL);
+		rec("  save = %s", res(SET(v.its, G_CTRL, KVM_DEV_ARM_ITS_SAVE_TABLES, NULL)));
+		rec("  restore = %s", res(SET(v.its, G_CTRL, KVM_DEV_ARM_ITS_RESTORE_TABLES, NULL)));
+		rec("  signal_msi = %s", res(msi(&v, GITS + 0x10040, 0, 1, 0)));
+		rec("  irq_line = %s", res(spi(&v, 40, 1)));
+		v.gic = mkdev(v.fd, KVM_DEV_TYPE_ARM_VGIC_V3);
+		rec("  V3 = %s", v.gic < 0 ? errname(errno) : "ok");
+		if (n) { mkvcpu(&v, 0); mkvcpu(&v, 1); }
+		rec("  dist = %s, redist = %s, init = %s", res(set_u64(v.gic, G_ADDR, A_DIST, GICD)), res(set_u64(v.gic, G_ADDR, A_RED, GICR)), res(SET(v.gic, G_CTRL, 0, NULL)));
+		its_all(&v);
+		its_wr(&v, "CTLR", 0, 1);
+		guest_load(&v, 0);
+		rec("  guest reads TYPER %#" PRIx64, gr64(&v, 0, GITS + 8));
+		rec("  guest reads GICD_TYPER %#x GICR_TYPER %#" PRIx64, gr32(&v, 0, GICD + 4), gr64(&v, 0, GICR + 8));
+		issue(&v, MAPC(1, 1, 1)); issue(&v, MAPD(4, 4, ITT(0), 1)); issue(&v, MAPTI(4, 1, 8192, 1));
+		save_dump(&v, 1);
+		(void)x;
+		close(second);
+		vm_free(&v);
+	}
+	rec("its without a vgic:");
+	vm_new(&v, 0, 1);
+	v.its = mkdev(v.fd, KVM_DEV_TYPE_ARM_VGIC_ITS);
+	set_u64(v.its, G_ADDR, KVM_VGIC_ITS_ADDR_TYPE, GITS);
+	guest_load(&v, 0);
+	rec("  run = %d", gdo(&v, 0, 1, GPA_RAM, 0, 0, &x));
+	rec("  guest reads TYPER: %d", gdo(&v, 0, 3, GITS + 8, 0, 0, &x));
+	vm_free(&v);
+}
+
 static void a_abi(void)
 {
+	area("its_early");
+	r_early();
 	area("routes");
 	r_routing();
 	area("ioeventfds");
