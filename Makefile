@@ -15,13 +15,14 @@ QUIET = </dev/null >&2
 
 help:
 	@echo 'make run          boot Debian'\''s arm64 kernel to a shell (Ctrl-A x ends it)'
-	@echo '                  CPUS=2 MEMORY=1G KERNEL=FILE INITRD=FILE ARGS="options of armature run"'
+	@echo '                  CPUS=2 MEMORY=1G KERNEL=FILE INITRD=FILE DISK=FILE ARGS="options of armature run"'
 	@echo 'make test         build and run every test'
 	@echo 'make all          build only'
 	@echo 'make bench        measure, beside QEMU: a table, and build/bench.json'
 	@echo 'make long         the tests that can go on: instructions, slots, stage 2, the GIC'\''s model'
 	@echo 'make conformance  run KVM'\''s own selftests and compare: a table, and build/conformance.txt'
-	@echo 'make fuzz         random ioctls, and random use of the GIC, under the sanitizers of make asan'
+	@echo 'make fuzz         random ioctls, GIC and ITS use, firmware calls, devices and tables, under'
+	@echo '                  the sanitizers of make asan'
 	@echo 'make asan         the tests under the address and undefined behaviour sanitizers'
 	@echo 'make tsan         the tests under the thread sanitizer'
 	@echo 'make check        format, headers, arrows between folders, text'
@@ -95,7 +96,8 @@ tsan:
 fuzz:
 	tools/install-deps test
 	$(MAKE) build-asan/build.ninja
-	ninja -C build-asan fuzz/fuzz-ioctl fuzz/fuzz-gic fuzz/fuzz-smccc
+	ninja -C build-asan fuzz/fuzz-ioctl fuzz/fuzz-gic fuzz/fuzz-its fuzz/fuzz-smccc fuzz/fuzz-inspect \
+		fuzz/fuzz-virtio
 	meson test -C build-asan --no-rebuild --print-errorlogs --setup long --suite fuzz
 
 check:

@@ -186,8 +186,8 @@ static int write_zeroes(const struct disk_file *f, uint64_t offset, uint64_t len
 		};
 		ssize_t done = disk_write(f, &v, 1, offset);
 
-		if (done < 0)
-			return (int)done;
+		if (done <= 0)
+			return done ? (int)done : -ENODATA;
 		offset += (uint64_t)done;
 		len -= (uint64_t)done;
 	}

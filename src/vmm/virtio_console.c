@@ -32,7 +32,7 @@ enum { RECEIVE = 0, TRANSMIT = 1, NR_QUEUES = 2 };
 
 #define IN_SIZE	   4096u
 #define SILENCE_NS UINT64_C(2000000000)
-#define TURN	   16u	 /* buffers sent before it is input's turn */
+#define TURN	   16u	 /* buffers before it is the other queue's turn */
 #define OUT_PART   1024u /* bytes sent before it is asked again whether to stop */
 
 struct virtio_console {
@@ -119,14 +119,18 @@ static bool listening(struct virtio_console *c)
 
 static void receive(struct virtio_console *c, struct virtq *q)
 {
+	unsigned left = TURN;
 	bool room;
 
 	pthread_mutex_lock(&c->lock);
 	if (c->in_count && listening(c)) {
-		do {
-			while (c->in_count && virtq_pop(q, &c->chain))
-				fill(c, q);
-		} while (c->in_count && virtq_rearm(q));
+		while (left && c->in_count && virtq_pop(q, &c->chain)) {
+			fill(c, q);
+			left--;
+		}
+		/* The lock goes in between: how long this takes is the guest's choice. */
+		if (c->in_count && virtq_rearm(q))
+			virtio_again(&c->dev, RECEIVE);
 	}
 	/* Half of it at a time: each message costs a switch to another thread. */
 	room = c->starved && c->in_count <= IN_SIZE / 2;

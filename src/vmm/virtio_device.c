@@ -131,7 +131,8 @@ static void *thread_main(void *arg)
 
 	while ((ready = wait_for_work(d)) != 0)
 		for (unsigned i = 0; i < d->nr_queues; i++)
-			if ((ready >> i) & 1)
+			/* Not even the rings are touched by one that may not. */
+			if ((ready >> i) & 1 && virtio_may_run(d, i))
 				d->ops->process(d, i);
 	return NULL;
 }

@@ -329,7 +329,7 @@ static unsigned add_cap(struct virtio_device *d, unsigned type, uint32_t offset,
 	struct cap cap = {
 	    .len = type == CFG_NOTIFY || type == CFG_PCI ? sizeof(cap) : CAP_WINDOW,
 	    .type = (uint8_t)type,
-	    .bar = REGS_BAR,
+	    .bar = type == CFG_PCI ? 0 : REGS_BAR, /* the guest's to choose */
 	    .offset = htole32(offset),
 	    .length = htole32(length),
 	    .extra = htole32(type == CFG_NOTIFY ? NOTIFY_MUL : 0),

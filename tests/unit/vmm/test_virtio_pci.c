@@ -243,12 +243,18 @@ static void line(void **state)
 
 static void waits_for_bus_master(void **state)
 {
+	uint16_t *flags;
+
 	driver_probe(&v, true);
 	driver_start(&v, 0);
 	driver_pci_write(&v, 4, 2, 2);
+	/* Memory may be something else by now: the used ring's flags, for one. */
+	flags = ram(&v, v.queue[0].used);
+	__atomic_store_n(flags, 0x5a5a, __ATOMIC_RELAXED);
 	ask();
 	driver_pause();
 	assert_int_equal(driver_used_index(&v, 0), 0);
+	assert_int_equal(__atomic_load_n(flags, __ATOMIC_RELAXED), 0x5a5a);
 	driver_pci_write(&v, 4, 2, 6);
 	driver_used(&v, 0, NULL);
 }
