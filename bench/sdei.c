@@ -111,12 +111,17 @@ static void measure(const char *image, const char *name, bool sleeping)
 	if (pthread_create(&t, NULL, run, &m))
 		errx(1, "a thread");
 	nanosleep(&begin, NULL);
-	/* A host that moves threads to and fro at each wake-up must not favour one of them. */
-	for (unsigned n = 0; n < ROUNDS; n++) {
-		if (n % 2)
+	/*
+	 * In an order without a period: a host that moves threads to and fro at each wake-up must
+	 * not favour one of the two.
+	 */
+	for (uint32_t n = 0; n < ROUNDS; n++) {
+		bool first = n * UINT32_C(2654435761) >> 31;
+
+		if (first)
 			event[n] = one(&m, log, raise_event);
 		spi[n] = one(&m, log, raise_spi);
-		if (n % 2 == 0)
+		if (!first)
 			event[n] = one(&m, log, raise_event);
 	}
 	__atomic_store_n(log + 1, 1, __ATOMIC_RELAXED);
