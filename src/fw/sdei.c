@@ -25,17 +25,33 @@ void sdei_enter(struct sdei *s)
 }
 
 /*
+ * A PE that is kicked wants the lock at once: so that is done when the lock is free, which is 10 us
+ * earlier for one that slept.
+ */
+static void unlock_and_kick(struct sdei *s)
+{
+	void *vcpu[SDEI_KICKS];
+	unsigned nr = s->nr_kicks;
+
+	memcpy(vcpu, s->kicks, nr * sizeof(vcpu[0]));
+	s->nr_kicks = 0;
+	am_unlock(&s->lock);
+	for (unsigned n = 0; n < nr; n++)
+		s->ops->kick(s->opaque, vcpu[n]);
+}
+
+/*
  * Who sets `look` and then does not get the lock relies on the holder to read it after releasing.
  * That is a store followed by a load of something else, which only a read-modify-write keeps in
  * order on every host.
  */
 void sdei_leave(struct sdei *s)
 {
-	am_unlock(&s->lock);
+	unlock_and_kick(s);
 	while (atomic_fetch_or(&s->look, 0) && am_trylock(&s->lock)) {
 		atomic_store(&s->look, 0);
 		sdei_settle(s, NULL);
-		am_unlock(&s->lock);
+		unlock_and_kick(s);
 	}
 }
 
@@ -155,10 +171,21 @@ static uint64_t deliverable(const struct sdei_pe *pe)
 	return found;
 }
 
-static void tell(struct sdei_pe *pe)
+/* Without the lock. */
+static void tell_now(struct sdei_pe *pe)
 {
 	if (!atomic_exchange(&pe->due, true))
 		pe->s->ops->kick(pe->s->opaque, pe->vcpu);
+}
+
+static void tell(struct sdei_pe *pe)
+{
+	struct sdei *s = pe->s;
+
+	if (s->nr_kicks == SDEI_KICKS)
+		tell_now(pe);
+	else if (!atomic_exchange(&pe->due, true))
+		s->kicks[s->nr_kicks++] = pe->vcpu;
 }
 
 /* @pe: the PE that looks anyway, and so the best one. */
@@ -260,7 +287,7 @@ void sdei_interrupt(struct sdei *s, struct sdei_pe *pe, unsigned intid)
 	AM_TRACE(sdei_interrupt, pe ? (int)pe->id : -1, intid, sdei_slot_event(slot));
 	if (pe) {
 		atomic_fetch_or(&pe->own.irq, AM_BIT(slot));
-		tell(pe);
+		tell_now(pe);
 		return;
 	}
 	atomic_fetch_or(&s->shared.irq, AM_BIT(slot));

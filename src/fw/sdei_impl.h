@@ -26,6 +26,7 @@ enum {
 	SDEI_SLOT_BOUND_PRIVATE,
 	SDEI_SLOT_BOUND_SHARED = SDEI_SLOT_BOUND_PRIVATE + 4,
 	SDEI_NR_SLOTS = SDEI_SLOT_BOUND_SHARED + 12,
+	SDEI_KICKS = 16, /* that wait for the lock to be free; more are made while it is held */
 };
 
 _Static_assert(SDEI_NR_SLOTS <= 64, "AM_SDEI_EVENTS is one word");
@@ -121,6 +122,8 @@ struct sdei {
 	struct am_lock lock;
 	atomic_bool enabled; /* the gate */
 	atomic_bool unchecked;
+	void *kicks[SDEI_KICKS]; /* vCPUs to kick when the lock is free; [lock] */
+	unsigned nr_kicks;
 	atomic_uint look; /* shared.irq has new bits, whoever has the lock looks at them */
 	struct sdei_pe *first;
 	struct sdei_bank shared;
