@@ -34,8 +34,9 @@ bool mem_ring_put(struct mem_ring *r, uint32_t slot, uint64_t offset)
 		return false;
 	e->slot = slot;
 	e->offset = offset;
+	/* Counted first: who has seen the entry may give it back at once, and it must be found. */
+	atomic_store_explicit(&r->put, put + 1, memory_order_relaxed);
 	__atomic_store_n(&e->flags, ENTRY_DIRTY, __ATOMIC_RELEASE);
-	atomic_store_explicit(&r->put, put + 1, memory_order_release);
 	return true;
 }
 
@@ -57,7 +58,7 @@ static void take_out(struct mem *m, uint32_t id, uint64_t page, uint64_t *lo, ui
 unsigned mem_ring_reset(struct mem *m, struct mem_ring *r, uint64_t *lo, uint64_t *hi)
 {
 	uint32_t taken = atomic_load_explicit(&r->taken, memory_order_relaxed);
-	uint32_t used = atomic_load_explicit(&r->put, memory_order_acquire) - taken;
+	uint32_t used = atomic_load_explicit(&r->put, memory_order_relaxed) - taken;
 	unsigned nr = 0;
 
 	/* No more than are in: user space can mark what nobody put there. */
