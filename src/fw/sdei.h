@@ -11,9 +11,9 @@
  * One lock for each VM, taken inside and never waited for by sdei_due() and sdei_interrupt().
  * Nothing is allocated but by the two create functions.
  *
- * Locks: the callbacks irq_* are made with the lock held, kick perhaps. They must not call back (what
- * irq_* functions cause may end in sdei_interrupt()), and must not wait for a lock that somebody
- * holds around a call of any function here but sdei_due() and sdei_interrupt().
+ * Locks: the callbacks irq_* are made with the lock held, kick perhaps. They must not call back
+ * (what irq_* functions cause may end in sdei_interrupt()), and must not wait for a lock that
+ * somebody holds around a call of any function here but sdei_due() and sdei_interrupt().
  */
 #ifndef AM_FW_SDEI_H
 #define AM_FW_SDEI_H
