@@ -171,13 +171,14 @@ static uint64_t deliverable(const struct sdei_pe *pe)
 	return found;
 }
 
-/* Without the lock. */
+/* With the lock or without. */
 static void tell_now(struct sdei_pe *pe)
 {
 	if (!atomic_exchange(&pe->due, true))
 		pe->s->ops->kick(pe->s->opaque, pe->vcpu);
 }
 
+/* When the lock is free. */
 static void tell(struct sdei_pe *pe)
 {
 	struct sdei *s = pe->s;

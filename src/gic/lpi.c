@@ -61,8 +61,7 @@ void gic_lpis_destroy(struct am_gic *gic)
 
 static struct gic_lpi_chunk *chunk_of(struct gic_lpis *lpis, unsigned intid)
 {
-	return atomic_load_explicit(&lpis->chunk[(intid - GIC_FIRST_LPI) / GIC_LPI_CHUNK],
-				    memory_order_relaxed);
+	return gic_lpi_chunk_get(lpis, (intid - GIC_FIRST_LPI) / GIC_LPI_CHUNK);
 }
 
 /* [lpis->lock] */

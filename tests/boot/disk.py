@@ -340,6 +340,7 @@ def main():
         parser.error("no such scenario: %s (there are: %s)" %
                      (" ".join(unknown), " ".join(SCENARIOS)))
     guest.prepare()
+
     def run(name):
         with tempfile.TemporaryDirectory() as folder:
             return SCENARIOS[name](Runner(os.path.abspath(args.program), args.timeout, args.qemu,
